@@ -1,0 +1,1 @@
+"""Measures every streamed LLM answer and says how it really ended."""
