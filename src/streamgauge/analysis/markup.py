@@ -1,0 +1,96 @@
+"""What kind of text a repeated unit is, and how much of it is still normal there.
+
+In: the unit that repeats and whether a Markdown code fence is open. Out: a context word and the length from which on
+the repetition is a loop. Tables, lists, numbers and code repeat themselves honestly. They are not exempt, which would
+hide a real loop for ever; they must only go on for much longer. The figures are calibrated on the frozen corpus in
+the tests.
+"""
+
+import re
+from typing import Literal, NamedTuple
+
+Context = Literal["prose", "list", "table", "json", "code", "data", "rule", "blank"]
+"""`data` is numbers, hex, base64, sequences; `rule` is text without a letter or digit; `blank` is white space."""
+
+SHORT_UNIT = 16
+"""A unit shorter than this is laughter, a rule or a row of zeros more often: twice as many characters are asked for."""
+
+
+class Need(NamedTuple):
+    """Copies and characters that a repetition must both reach to be a loop."""
+
+    copies: int
+    characters: int
+
+
+NEEDS: dict[Context, Need] = {
+    "prose": Need(4, 200),
+    "blank": Need(4, 500),
+    "list": Need(6, 800),
+    "table": Need(6, 2_000),
+    "rule": Need(6, 2_000),
+    "json": Need(6, 2_400),
+    "code": Need(6, 2_400),
+    "data": Need(8, 4_096),
+}
+
+LEAST = min(NEEDS.values())
+"""Below this no context calls a repetition a loop."""
+
+_LETTERS = re.compile(r"[^\W\d_]+")
+_DIGITS = re.compile(r"\d+")
+_NOTATION = re.compile(r"[\s\dA-Fa-fxtnuTNU.,:;+*/=_\[\](){}\"'-]*")  # numbers, hex, DNA, with what stands between them
+_ITEM = re.compile(r"^[ \t]*(?:[-*+•]|\d+[.)])[ \t]", re.MULTILINE)
+_JSON = re.compile(r"\"\s*:|[\[{]\s*\"|\"\s*[\]}]|\",\s*\"")
+_SYMBOLS = "{}<>[]();=\\"
+
+
+def needed(context: Context, period: int) -> int:
+    """Characters that a unit of `period` characters must fill in this context to be a loop."""
+    copies, characters = NEEDS[context]
+    return max(copies * period, characters * (2 if period < SHORT_UNIT else 1))
+
+
+def context_of(unit: str, fenced: bool) -> Context:
+    """The kind of text that `unit` is; `fenced` says that a Markdown code fence is open around it."""
+    if unit.isspace():
+        return "blank"
+    if not any(map(str.isalnum, unit)):
+        return "rule"
+    if _is_data(unit):
+        return "data"
+    if _is_table(unit):
+        return "table"
+    if fenced and "```" not in unit:
+        return "code"
+    return _context_of_lines(unit)
+
+
+def _context_of_lines(unit: str) -> Context:
+    if _ITEM.search(unit + unit):
+        return "list"
+    if _JSON.search(unit + unit):
+        return "json"
+    return "code" if _looks_like_code(unit) else "prose"
+
+
+def _is_data(unit: str) -> bool:
+    letters = len(unit) - len(_LETTERS.sub("", unit))
+    digits = len(unit) - len(_DIGITS.sub("", unit))
+    return digits >= letters or _NOTATION.fullmatch(unit) is not None or (unit.isascii() and _is_unspaced(unit))
+
+
+def _is_unspaced(unit: str) -> bool:
+    return sum(map(unit.count, " \n\t")) * 20 < len(unit)
+
+
+def _is_table(unit: str) -> bool:
+    if "|" in unit or "\t" in unit or "___" in unit:
+        return True
+    tight_commas = unit.count(",") - unit.count(", ") - unit.count(",\n")
+    return tight_commas * 40 > len(unit)
+
+
+def _looks_like_code(unit: str) -> bool:
+    digits = len(unit) - len(_DIGITS.sub("", unit))
+    return sum(map(unit.count, _SYMBOLS)) * 16 > len(unit) or digits * 6 > len(unit)
