@@ -1,7 +1,10 @@
 """Every name of the outside world: attributes, metrics, events, label values, units and buckets.
 
+Generated from `streamgauge/schema/registry` by `streamgauge schema generate`: change a name there, not here.
 Room: vocabulary. Nothing comes in; every other room reads it; it imports nothing of this package and does nothing.
 """
+
+# ruff: noqa: S105 - a key that begins with TOKEN_ is a name, not a secret
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +15,7 @@ SCOPE = "streamgauge"
 
 
 class Outcome(StrEnum):
-    """How a stream ended: a closed set."""
+    """How a stream ended. A closed set."""
 
     COMPLETED = "completed"
     LENGTH_LIMITED = "length_limited"
@@ -49,19 +52,6 @@ class Fault(StrEnum):
     US = "us"
 
 
-class Initiator(StrEnum):
-    """Who asked for the end of a stream; given by the application or the relay, never guessed."""
-
-    USER_STOP = "user_stop"
-    CLIENT_DISCONNECT = "client_disconnect"
-    DEADLINE = "deadline"
-    BUDGET = "budget"
-    GUARDRAIL = "guardrail"
-    SHUTDOWN = "shutdown"
-    RACE_LOST = "race_lost"
-    UNKNOWN = "unknown"
-
-
 class State(StrEnum):
     """Where a stream is in its life."""
 
@@ -86,7 +76,7 @@ class Phase(StrEnum):
 
 
 class Finding(StrEnum):
-    """Something wrong inside a stream; independent of its outcome."""
+    """Something wrong inside a stream, independent of its outcome."""
 
     STALLED = "stalled"
     LOOPED = "looped"
@@ -97,13 +87,17 @@ class Finding(StrEnum):
     UNRECOGNISED_CHUNK = "unrecognised_chunk"
 
 
-class Kind(StrEnum):
-    """What a chunk carried; also the kinds of first times."""
+class Initiator(StrEnum):
+    """Who asked for the end of a stream. Given by the application or the relay, never guessed."""
 
-    ANY = "any"
-    REASONING = "reasoning"
-    TEXT = "text"
-    TOOL_CALL = "tool_call"
+    USER_STOP = "user_stop"
+    CLIENT_DISCONNECT = "client_disconnect"
+    DEADLINE = "deadline"
+    BUDGET = "budget"
+    GUARDRAIL = "guardrail"
+    SHUTDOWN = "shutdown"
+    RACE_LOST = "race_lost"
+    UNKNOWN = "unknown"
 
 
 class Provenance(StrEnum):
@@ -115,21 +109,13 @@ class Provenance(StrEnum):
 
 
 class StatusClass(StrEnum):
-    """Class of the HTTP status that the stream's call was answered with."""
+    """Class of the HTTP status that the call was answered with."""
 
     OK = "2xx"
     REDIRECT = "3xx"
     CLIENT_ERROR = "4xx"
     SERVER_ERROR = "5xx"
     NONE = "none"
-
-
-class Verdict(StrEnum):
-    """What a stream counts as, for one objective."""
-
-    GOOD = "good"
-    BAD = "bad"
-    EXCLUDED = "excluded"
 
 
 class Mark(StrEnum):
@@ -146,7 +132,24 @@ class Mark(StrEnum):
     TERMINAL = "terminal"
 
 
-# --- attributes of the standard vocabulary (OpenTelemetry semantic conventions)
+class Kind(StrEnum):
+    """What a chunk carried; also the kinds of first times."""
+
+    ANY = "any"
+    REASONING = "reasoning"
+    TEXT = "text"
+    TOOL_CALL = "tool_call"
+
+
+class Verdict(StrEnum):
+    """What a stream counts as, for one objective."""
+
+    GOOD = "good"
+    BAD = "bad"
+    EXCLUDED = "excluded"
+
+
+# Attributes of the OpenTelemetry conventions.
 OPERATION_NAME = "gen_ai.operation.name"
 PROVIDER_NAME = "gen_ai.provider.name"
 REQUEST_MODEL = "gen_ai.request.model"
@@ -177,25 +180,29 @@ SERVER_ADDRESS = "server.address"
 SERVER_PORT = "server.port"
 HTTP_STATUS_CODE = "http.response.status_code"
 
-# --- our attributes: on the span and on the end-of-stream log event
+# Attributes and labels of our own.
 STREAM_ID = "streamgauge.stream.id"
 OUTCOME = "streamgauge.outcome"
 FAILURE_MODE = "streamgauge.failure.mode"
 FAULT = "streamgauge.fault"
-INITIATOR = "streamgauge.cancel.initiator"
-CANCEL_PHASE = "streamgauge.cancel.phase"
 STATE = "streamgauge.state"
 PHASE = "streamgauge.phase"
-FINDINGS = "streamgauge.findings"
 FINDING = "streamgauge.finding"
+FINDINGS = "streamgauge.findings"
 TERMINAL_MARKER = "streamgauge.terminal_marker"
+INITIATOR = "streamgauge.cancel.initiator"
+CANCEL_PHASE = "streamgauge.cancel.phase"
+UPSTREAM_CLOSE_TIME = "streamgauge.cancel.upstream_close_time"
+CANCEL_CHUNKS = "streamgauge.cancel.chunks"
+CANCEL_CHARACTERS = "streamgauge.cancel.characters"
 CHUNKS = "streamgauge.chunks"
 CHOICES = "streamgauge.choices"
 TEXT_CHARACTERS = "streamgauge.text.characters"
 REASONING_CHARACTERS = "streamgauge.reasoning.characters"
 TOOL_CALL_CHARACTERS = "streamgauge.tool_call.characters"
 TOOL_CALLS = "streamgauge.tool_calls"
-TTFT = "streamgauge.ttft"
+USAGE_PROVENANCE = "streamgauge.usage.provenance"
+TTFT = "streamgauge.ttft.text"
 TTFT_ANY = "streamgauge.ttft.any"
 TTFT_REASONING = "streamgauge.ttft.reasoning"
 TTFT_TOOL_CALL = "streamgauge.ttft.tool_call"
@@ -211,17 +218,11 @@ PHASE_TIME_ACTING = "streamgauge.phase_time.acting"
 PHASE_TIME_RESPONDING = "streamgauge.phase_time.responding"
 ATTEMPTS = "streamgauge.attempts"
 RESUME_OF = "streamgauge.resume_of"
-USAGE_PROVENANCE = "streamgauge.usage.provenance"
 STATUS_CLASS = "streamgauge.http.status_class"
-UPSTREAM_CLOSE_TIME = "streamgauge.cancel.upstream_close_time"
-CANCEL_CHUNKS = "streamgauge.cancel.chunks"
-CANCEL_CHARACTERS = "streamgauge.cancel.characters"
 ILLEGAL_TRANSITIONS = "streamgauge.illegal_transitions"
+SPAN_OWNER = "streamgauge.span_owner"
 TIMELINE_STRIDE = "streamgauge.timeline.stride"
 TIMELINE_MODE = "streamgauge.timeline.mode"
-SPAN_OWNER = "streamgauge.span_owner"
-
-# --- our attributes: on a timeline event
 CHUNK_INDEX = "streamgauge.chunk.index"
 CHUNK_COUNT = "streamgauge.chunk.count"
 CHUNK_CHARACTERS = "streamgauge.chunk.characters"
@@ -230,26 +231,101 @@ CHUNK_LAST_OFFSET = "streamgauge.chunk.last_offset"
 CHUNK_GAP_MAX = "streamgauge.chunk.gap.max"
 CHUNK_MARK = "streamgauge.chunk.mark"
 STALL_DURATION = "streamgauge.stall.duration"
-
-# --- our labels that appear on metrics only
 KIND = "streamgauge.kind"
 HOOK = "streamgauge.hook"
 DROP_REASON = "streamgauge.drop_reason"
 SLO = "streamgauge.slo"
 VERDICT = "streamgauge.verdict"
 
-# --- event names (span events and log events share them)
+# Events: span events and log events share their names.
 EVENT_CHUNK = "streamgauge.chunk"
 EVENT_STALL = "streamgauge.stall"
 EVENT_CANCEL = "streamgauge.cancel"
 EVENT_BEGIN = "streamgauge.stream.begin"
 EVENT_END = "streamgauge.stream.end"
 
-TTFT_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
-GAP_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0)
-TOTAL_BUCKETS = (0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1200.0, 3600.0)
+# Explicit bucket bounds, in the unit of their metrics.
 CONVENTION_BUCKETS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
-TOKEN_BUCKETS = (1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0, 4194304.0, 16777216.0, 67108864.0)
+TOKEN_BUCKETS = (
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1024.0,
+    4096.0,
+    16384.0,
+    65536.0,
+    262144.0,
+    1048576.0,
+    4194304.0,
+    16777216.0,
+    67108864.0,
+)
+TTFT_BUCKETS = (
+    0.05,
+    0.1,
+    0.2,
+    0.3,
+    0.5,
+    0.75,
+    1.0,
+    1.5,
+    2.0,
+    3.0,
+    5.0,
+    7.5,
+    10.0,
+    15.0,
+    20.0,
+    30.0,
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+)
+TOTAL_BUCKETS = (
+    0.5,
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    15.0,
+    20.0,
+    30.0,
+    45.0,
+    60.0,
+    90.0,
+    120.0,
+    180.0,
+    300.0,
+    600.0,
+    1200.0,
+    3600.0,
+)
+GAP_BUCKETS = (
+    0.005,
+    0.01,
+    0.02,
+    0.03,
+    0.04,
+    0.05,
+    0.075,
+    0.1,
+    0.15,
+    0.2,
+    0.3,
+    0.5,
+    0.75,
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    300.0,
+    600.0,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,42 +341,299 @@ class Metric:
 
     @property
     def prometheus(self) -> str:
-        """The family's name as the OpenTelemetry Prometheus exporters write it (counters with `_total`, seconds with `_seconds`)."""
+        """The family's name as the Prometheus exporters write it: counters end in `_total`, seconds in `_seconds`."""
         suffix = "_seconds" if self.unit == "s" else ""
         return self.name.replace(".", "_") + suffix + ("_total" if self.instrument == "counter" else "")
 
 
-_STREAM_LABELS = (PROVIDER_NAME, REQUEST_MODEL, OPERATION_NAME)
-_CONVENTION_LABELS = (OPERATION_NAME, PROVIDER_NAME, REQUEST_MODEL, RESPONSE_MODEL, SERVER_ADDRESS, SERVER_PORT)
-
-STREAMS = Metric(
-    "streamgauge.streams", "counter", "{stream}", "Streams that ended, by how they ended.",
-    (*_STREAM_LABELS, OUTCOME, FAILURE_MODE, STATUS_CLASS),
+OPERATION_DURATION = Metric(
+    name="gen_ai.client.operation.duration",
+    instrument="histogram",
+    unit="s",
+    brief="GenAI operation duration.",
+    attributes=(OPERATION_NAME, PROVIDER_NAME, REQUEST_MODEL, RESPONSE_MODEL, SERVER_ADDRESS, SERVER_PORT, ERROR_TYPE),
+    buckets=CONVENTION_BUCKETS,
 )
-TTFT_SECONDS = Metric("streamgauge.ttft", "histogram", "s", "Time from the call to the first chunk of a kind; kind text is TTFT.", (*_STREAM_LABELS, KIND), TTFT_BUCKETS)
-TTLT_SECONDS = Metric("streamgauge.ttlt", "histogram", "s", "Time from the call to the last content chunk.", _STREAM_LABELS, TOTAL_BUCKETS)
-GAP_MAX_SECONDS = Metric("streamgauge.gap.max", "histogram", "s", "Largest gap between two chunks of a stream.", _STREAM_LABELS, GAP_BUCKETS)
-TIME_PER_CHUNK = Metric("streamgauge.time_per_chunk", "histogram", "s", "Mean time between content chunks of a stream.", _STREAM_LABELS, GAP_BUCKETS)
-STALLS_TOTAL = Metric("streamgauge.stalls", "counter", "{stall}", "Gaps above the threshold of their phase, counted while the stream is open.", (*_STREAM_LABELS, PHASE))
-FINDINGS_TOTAL = Metric("streamgauge.findings", "counter", "{finding}", "Streams with a finding, by finding.", (*_STREAM_LABELS, FINDING))
-STREAMS_ACTIVE = Metric("streamgauge.streams.active", "gauge", "{stream}", "Streams open now, by phase.", (PHASE,))
-OLDEST_AGE = Metric("streamgauge.streams.oldest.age", "gauge", "s", "Age of the oldest open stream; 0 when none is open.", ())
-UPSTREAM_CLOSE = Metric("streamgauge.cancel.upstream_close", "histogram", "s", "Time from a cancel to the closed upstream connection.", (*_STREAM_LABELS, INITIATOR), GAP_BUCKETS)
-CANCELS_UNVERIFIED = Metric("streamgauge.cancel.unverified", "counter", "{stream}", "Cancelled streams whose upstream was not seen closed.", (*_STREAM_LABELS, INITIATOR))
-CANCEL_CHUNKS_TOTAL = Metric("streamgauge.cancel.chunks", "counter", "{chunk}", "Chunks received after a cancel.", _STREAM_LABELS)
-CANCEL_CHARACTERS_TOTAL = Metric("streamgauge.cancel.characters", "counter", "{character}", "Characters received after a cancel.", _STREAM_LABELS)
-CHUNKS_TOTAL = Metric("streamgauge.chunks", "counter", "{chunk}", "Chunks received.", _STREAM_LABELS)
-CHARACTERS_TOTAL = Metric("streamgauge.characters", "counter", "{character}", "Characters of content received, by kind.", (*_STREAM_LABELS, KIND))
-SLO_EVENTS = Metric("streamgauge.slo.events", "counter", "{stream}", "Verdicts, one per stream and objective.", (SLO, VERDICT))
-INTERNAL_ERRORS = Metric("streamgauge.internal.errors", "counter", "{error}", "Errors inside streamgauge that were kept from the application.", (HOOK,))
-INTERNAL_DROPS = Metric("streamgauge.internal.drops", "counter", "{item}", "What streamgauge had to drop, by reason.", (DROP_REASON,))
+OPERATION_FIRST_CHUNK = Metric(
+    name="gen_ai.client.operation.time_to_first_chunk",
+    instrument="histogram",
+    unit="s",
+    brief="Time to receive the first chunk.",
+    attributes=(OPERATION_NAME, PROVIDER_NAME, REQUEST_MODEL, RESPONSE_MODEL, SERVER_ADDRESS, SERVER_PORT),
+    buckets=CONVENTION_BUCKETS,
+)
+OPERATION_PER_CHUNK = Metric(
+    name="gen_ai.client.operation.time_per_output_chunk",
+    instrument="histogram",
+    unit="s",
+    brief="Time per output chunk.",
+    attributes=(OPERATION_NAME, PROVIDER_NAME, REQUEST_MODEL, RESPONSE_MODEL, SERVER_ADDRESS, SERVER_PORT),
+    buckets=CONVENTION_BUCKETS,
+)
+TOKEN_USAGE = Metric(
+    name="gen_ai.client.token.usage",
+    instrument="histogram",
+    unit="{token}",
+    brief="Number of input and output tokens used.",
+    attributes=(OPERATION_NAME, PROVIDER_NAME, REQUEST_MODEL, RESPONSE_MODEL, SERVER_ADDRESS, SERVER_PORT, TOKEN_TYPE),
+    buckets=TOKEN_BUCKETS,
+)
+INFERENCE_DURATION = Metric(
+    name="gen_ai.client.inference.duration",
+    instrument="histogram",
+    unit="s",
+    brief="GenAI inference duration.",
+    attributes=(OPERATION_NAME, PROVIDER_NAME, REQUEST_MODEL, RESPONSE_MODEL, SERVER_ADDRESS, SERVER_PORT, ERROR_TYPE),
+    buckets=CONVENTION_BUCKETS,
+)
+INFERENCE_FIRST_CHUNK = Metric(
+    name="gen_ai.client.inference.time_to_first_chunk",
+    instrument="histogram",
+    unit="s",
+    brief="Time to receive the first chunk.",
+    attributes=(OPERATION_NAME, PROVIDER_NAME, REQUEST_MODEL, RESPONSE_MODEL, SERVER_ADDRESS, SERVER_PORT),
+    buckets=CONVENTION_BUCKETS,
+)
+INFERENCE_PER_CHUNK = Metric(
+    name="gen_ai.client.inference.time_per_output_chunk",
+    instrument="histogram",
+    unit="s",
+    brief="Time per output chunk.",
+    attributes=(OPERATION_NAME, PROVIDER_NAME, REQUEST_MODEL, RESPONSE_MODEL, SERVER_ADDRESS, SERVER_PORT),
+    buckets=CONVENTION_BUCKETS,
+)
+INFERENCE_INPUT_TOKENS = Metric(
+    name="gen_ai.client.inference.usage.input_tokens",
+    instrument="counter",
+    unit="{token}",
+    brief="Input tokens used.",
+    attributes=(
+        OPERATION_NAME,
+        PROVIDER_NAME,
+        REQUEST_MODEL,
+        RESPONSE_MODEL,
+        SERVER_ADDRESS,
+        SERVER_PORT,
+        TOKEN_MODALITY,
+    ),
+)
+INFERENCE_OUTPUT_TOKENS = Metric(
+    name="gen_ai.client.inference.usage.output_tokens",
+    instrument="counter",
+    unit="{token}",
+    brief="Output tokens used.",
+    attributes=(
+        OPERATION_NAME,
+        PROVIDER_NAME,
+        REQUEST_MODEL,
+        RESPONSE_MODEL,
+        SERVER_ADDRESS,
+        SERVER_PORT,
+        TOKEN_MODALITY,
+    ),
+)
+STREAMS = Metric(
+    name="streamgauge.streams",
+    instrument="counter",
+    unit="{stream}",
+    brief="Streams that ended, by how they ended.",
+    attributes=(PROVIDER_NAME, REQUEST_MODEL, OPERATION_NAME, OUTCOME, FAILURE_MODE, STATUS_CLASS),
+)
+TTFT_SECONDS = Metric(
+    name="streamgauge.ttft",
+    instrument="histogram",
+    unit="s",
+    brief="Time from the call to the first chunk of a kind; kind text is TTFT.",
+    attributes=(PROVIDER_NAME, REQUEST_MODEL, OPERATION_NAME, KIND),
+    buckets=TTFT_BUCKETS,
+)
+TTLT_SECONDS = Metric(
+    name="streamgauge.ttlt",
+    instrument="histogram",
+    unit="s",
+    brief="Time from the call to the last content chunk.",
+    attributes=(PROVIDER_NAME, REQUEST_MODEL, OPERATION_NAME),
+    buckets=TOTAL_BUCKETS,
+)
+GAP_MAX_SECONDS = Metric(
+    name="streamgauge.gap.max",
+    instrument="histogram",
+    unit="s",
+    brief="Largest gap between two chunks of a stream.",
+    attributes=(PROVIDER_NAME, REQUEST_MODEL, OPERATION_NAME),
+    buckets=GAP_BUCKETS,
+)
+TIME_PER_CHUNK = Metric(
+    name="streamgauge.time_per_chunk",
+    instrument="histogram",
+    unit="s",
+    brief="Mean time between content chunks of a stream.",
+    attributes=(PROVIDER_NAME, REQUEST_MODEL, OPERATION_NAME),
+    buckets=GAP_BUCKETS,
+)
+STALLS_TOTAL = Metric(
+    name="streamgauge.stalls",
+    instrument="counter",
+    unit="{stall}",
+    brief="Gaps above the threshold of their phase, counted while the stream is open.",
+    attributes=(PROVIDER_NAME, REQUEST_MODEL, OPERATION_NAME, PHASE),
+)
+FINDINGS_TOTAL = Metric(
+    name="streamgauge.findings",
+    instrument="counter",
+    unit="{finding}",
+    brief="Streams with a finding, by finding.",
+    attributes=(PROVIDER_NAME, REQUEST_MODEL, OPERATION_NAME, FINDING),
+)
+STREAMS_ACTIVE = Metric(
+    name="streamgauge.streams.active",
+    instrument="gauge",
+    unit="{stream}",
+    brief="Streams open now, by phase.",
+    attributes=(PHASE,),
+)
+OLDEST_AGE = Metric(
+    name="streamgauge.streams.oldest.age",
+    instrument="gauge",
+    unit="s",
+    brief="Age of the oldest open stream; 0 when none is open.",
+    attributes=(),
+)
+UPSTREAM_CLOSE = Metric(
+    name="streamgauge.cancel.upstream_close",
+    instrument="histogram",
+    unit="s",
+    brief="Time from a cancel to the closed upstream connection.",
+    attributes=(PROVIDER_NAME, REQUEST_MODEL, OPERATION_NAME, INITIATOR),
+    buckets=GAP_BUCKETS,
+)
+CANCELS_UNVERIFIED = Metric(
+    name="streamgauge.cancel.unverified",
+    instrument="counter",
+    unit="{stream}",
+    brief="Cancelled streams whose upstream was not seen closed.",
+    attributes=(PROVIDER_NAME, REQUEST_MODEL, OPERATION_NAME, INITIATOR),
+)
+CANCEL_CHUNKS_TOTAL = Metric(
+    name="streamgauge.cancel.chunks",
+    instrument="counter",
+    unit="{chunk}",
+    brief="Chunks received after a cancel.",
+    attributes=(PROVIDER_NAME, REQUEST_MODEL, OPERATION_NAME),
+)
+CANCEL_CHARACTERS_TOTAL = Metric(
+    name="streamgauge.cancel.characters",
+    instrument="counter",
+    unit="{character}",
+    brief="Characters received after a cancel.",
+    attributes=(PROVIDER_NAME, REQUEST_MODEL, OPERATION_NAME),
+)
+CHUNKS_TOTAL = Metric(
+    name="streamgauge.chunks",
+    instrument="counter",
+    unit="{chunk}",
+    brief="Chunks received.",
+    attributes=(PROVIDER_NAME, REQUEST_MODEL, OPERATION_NAME),
+)
+CHARACTERS_TOTAL = Metric(
+    name="streamgauge.characters",
+    instrument="counter",
+    unit="{character}",
+    brief="Characters of content received, by kind.",
+    attributes=(PROVIDER_NAME, REQUEST_MODEL, OPERATION_NAME, KIND),
+)
+INTERNAL_ERRORS = Metric(
+    name="streamgauge.internal.errors",
+    instrument="counter",
+    unit="{error}",
+    brief="Errors inside streamgauge that were kept from the application.",
+    attributes=(HOOK,),
+)
+INTERNAL_DROPS = Metric(
+    name="streamgauge.internal.drops",
+    instrument="counter",
+    unit="{item}",
+    brief="What streamgauge had to drop, by reason.",
+    attributes=(DROP_REASON,),
+)
+SLO_EVENTS = Metric(
+    name="streamgauge.slo.events",
+    instrument="counter",
+    unit="{stream}",
+    brief="Verdicts, one per stream and objective.",
+    attributes=(SLO, VERDICT),
+)
+METRICS = (
+    OPERATION_DURATION,
+    OPERATION_FIRST_CHUNK,
+    OPERATION_PER_CHUNK,
+    TOKEN_USAGE,
+    INFERENCE_DURATION,
+    INFERENCE_FIRST_CHUNK,
+    INFERENCE_PER_CHUNK,
+    INFERENCE_INPUT_TOKENS,
+    INFERENCE_OUTPUT_TOKENS,
+    STREAMS,
+    TTFT_SECONDS,
+    TTLT_SECONDS,
+    GAP_MAX_SECONDS,
+    TIME_PER_CHUNK,
+    STALLS_TOTAL,
+    FINDINGS_TOTAL,
+    STREAMS_ACTIVE,
+    OLDEST_AGE,
+    UPSTREAM_CLOSE,
+    CANCELS_UNVERIFIED,
+    CANCEL_CHUNKS_TOTAL,
+    CANCEL_CHARACTERS_TOTAL,
+    CHUNKS_TOTAL,
+    CHARACTERS_TOTAL,
+    INTERNAL_ERRORS,
+    INTERNAL_DROPS,
+    SLO_EVENTS,
+)
 
-OPERATION_DURATION = Metric("gen_ai.client.operation.duration", "histogram", "s", "GenAI operation duration.", (*_CONVENTION_LABELS, ERROR_TYPE), CONVENTION_BUCKETS)
-OPERATION_FIRST_CHUNK = Metric("gen_ai.client.operation.time_to_first_chunk", "histogram", "s", "Time to receive the first chunk.", _CONVENTION_LABELS, CONVENTION_BUCKETS)
-OPERATION_PER_CHUNK = Metric("gen_ai.client.operation.time_per_output_chunk", "histogram", "s", "Time per output chunk.", _CONVENTION_LABELS, CONVENTION_BUCKETS)
-TOKEN_USAGE = Metric("gen_ai.client.token.usage", "histogram", "{token}", "Number of input and output tokens used.", (*_CONVENTION_LABELS, TOKEN_TYPE), TOKEN_BUCKETS)
-INFERENCE_DURATION = Metric("gen_ai.client.inference.duration", "histogram", "s", "GenAI inference duration.", (*_CONVENTION_LABELS, ERROR_TYPE), CONVENTION_BUCKETS)
-INFERENCE_FIRST_CHUNK = Metric("gen_ai.client.inference.time_to_first_chunk", "histogram", "s", "Time to receive the first chunk.", _CONVENTION_LABELS, CONVENTION_BUCKETS)
-INFERENCE_PER_CHUNK = Metric("gen_ai.client.inference.time_per_output_chunk", "histogram", "s", "Time per output chunk.", _CONVENTION_LABELS, CONVENTION_BUCKETS)
-INFERENCE_INPUT_TOKENS = Metric("gen_ai.client.inference.usage.input_tokens", "counter", "{token}", "Input tokens used.", (*_CONVENTION_LABELS, TOKEN_MODALITY))
-INFERENCE_OUTPUT_TOKENS = Metric("gen_ai.client.inference.usage.output_tokens", "counter", "{token}", "Output tokens used.", (*_CONVENTION_LABELS, TOKEN_MODALITY))
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Which of the conventions' names go out under one setting; an empty tuple means that the setting has no such name.
+
+    `token_usage` is a histogram labelled by TOKEN_TYPE; `input_tokens` and `output_tokens` are counters labelled by
+    TOKEN_MODALITY; `cache_write` are the span attributes that carry the tokens written to the provider's cache.
+    """
+
+    duration: tuple[Metric, ...] = ()
+    first_chunk: tuple[Metric, ...] = ()
+    per_chunk: tuple[Metric, ...] = ()
+    token_usage: tuple[Metric, ...] = ()
+    input_tokens: tuple[Metric, ...] = ()
+    output_tokens: tuple[Metric, ...] = ()
+    cache_write: tuple[str, ...] = ()
+
+
+VOCABULARIES = {
+    "v1.41": Vocabulary(
+        cache_write=(USAGE_CACHE_CREATION_INPUT_TOKENS,),
+        duration=(OPERATION_DURATION,),
+        first_chunk=(OPERATION_FIRST_CHUNK,),
+        per_chunk=(OPERATION_PER_CHUNK,),
+        token_usage=(TOKEN_USAGE,),
+    ),
+    "genai-main": Vocabulary(
+        cache_write=(USAGE_CACHE_WRITE_INPUT_TOKENS,),
+        duration=(INFERENCE_DURATION,),
+        first_chunk=(INFERENCE_FIRST_CHUNK,),
+        per_chunk=(INFERENCE_PER_CHUNK,),
+        input_tokens=(INFERENCE_INPUT_TOKENS,),
+        output_tokens=(INFERENCE_OUTPUT_TOKENS,),
+    ),
+    "both": Vocabulary(
+        cache_write=(USAGE_CACHE_WRITE_INPUT_TOKENS, USAGE_CACHE_CREATION_INPUT_TOKENS),
+        duration=(OPERATION_DURATION, INFERENCE_DURATION),
+        first_chunk=(OPERATION_FIRST_CHUNK, INFERENCE_FIRST_CHUNK),
+        per_chunk=(OPERATION_PER_CHUNK, INFERENCE_PER_CHUNK),
+        token_usage=(TOKEN_USAGE,),
+        input_tokens=(INFERENCE_INPUT_TOKENS,),
+        output_tokens=(INFERENCE_OUTPUT_TOKENS,),
+    ),
+}
