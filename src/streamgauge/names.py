@@ -234,6 +234,17 @@ STALL_DURATION = "streamgauge.stall.duration"
 KIND = "streamgauge.kind"
 HOOK = "streamgauge.hook"
 DROP_REASON = "streamgauge.drop_reason"
+EFFECT_KEY = "streamgauge.effect.key"
+EFFECT_ATTEMPT = "streamgauge.effect.attempt"
+EFFECT_CLASS = "streamgauge.effect.class"
+EFFECT_REVERSIBLE = "streamgauge.effect.reversible"
+EFFECT_STATE = "streamgauge.effect.state"
+EFFECT_POSITION = "streamgauge.effect.position"
+EFFECT_STOP_AFTER_START = "streamgauge.effect.stop_after_start"
+EFFECT_STOP_AFTER_SETTLE = "streamgauge.effect.stop_after_settle"
+RECONCILIATION_VERDICT = "streamgauge.reconciliation.verdict"
+RECONCILIATION_REVISION = "streamgauge.reconciliation.revision"
+RECONCILIATION_EFFECTS = "streamgauge.reconciliation.effects"
 SLO = "streamgauge.slo"
 VERDICT = "streamgauge.verdict"
 
@@ -243,6 +254,8 @@ EVENT_STALL = "streamgauge.stall"
 EVENT_CANCEL = "streamgauge.cancel"
 EVENT_BEGIN = "streamgauge.stream.begin"
 EVENT_END = "streamgauge.stream.end"
+EVENT_EFFECT = "streamgauge.effect"
+EVENT_RECONCILIATION = "streamgauge.reconciliation"
 
 # Explicit bucket bounds, in the unit of their metrics.
 CONVENTION_BUCKETS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -262,6 +275,7 @@ TOKEN_BUCKETS = (
     16777216.0,
     67108864.0,
 )
+APPROVAL_BUCKETS = (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14400.0, 86400.0)
 TTFT_BUCKETS = (
     0.05,
     0.1,
@@ -432,6 +446,42 @@ INFERENCE_OUTPUT_TOKENS = Metric(
         TOKEN_MODALITY,
     ),
 )
+EFFECTS_TOTAL = Metric(
+    name="streamgauge.effects",
+    instrument="counter",
+    unit="{effect}",
+    brief="States that effects came to, by class and state.",
+    attributes=(EFFECT_CLASS, EFFECT_STATE),
+)
+RECONCILIATIONS_TOTAL = Metric(
+    name="streamgauge.reconciliations",
+    instrument="counter",
+    unit="{record}",
+    brief="Reconciliation records, by verdict.",
+    attributes=(RECONCILIATION_VERDICT,),
+)
+UNRECONCILED = Metric(
+    name="streamgauge.effects.unreconciled",
+    instrument="gauge",
+    unit="{effect}",
+    brief="Effects that somebody still has to resolve.",
+    attributes=(),
+)
+UNRECONCILED_AGE = Metric(
+    name="streamgauge.effects.unreconciled.age",
+    instrument="gauge",
+    unit="s",
+    brief="Age of the oldest unreconciled effect; 0 when there is none.",
+    attributes=(),
+)
+APPROVAL_LATENCY = Metric(
+    name="streamgauge.effects.approval_latency",
+    instrument="histogram",
+    unit="s",
+    brief="Time from asking for an approval to the answer or the expiry.",
+    attributes=(EFFECT_CLASS,),
+    buckets=APPROVAL_BUCKETS,
+)
 STREAMS = Metric(
     name="streamgauge.streams",
     instrument="counter",
@@ -573,6 +623,11 @@ METRICS = (
     INFERENCE_PER_CHUNK,
     INFERENCE_INPUT_TOKENS,
     INFERENCE_OUTPUT_TOKENS,
+    EFFECTS_TOTAL,
+    RECONCILIATIONS_TOTAL,
+    UNRECONCILED,
+    UNRECONCILED_AGE,
+    APPROVAL_LATENCY,
     STREAMS,
     TTFT_SECONDS,
     TTLT_SECONDS,

@@ -24,8 +24,9 @@ def names(registry: Registry) -> str:
     ours = [attribute for attribute in attributes if attribute not in standard]
     metrics, events = list(registry.metrics.values()), list(registry.events.values())
     _refuse_clashes([*attributes, *events, *metrics])
-    template = environment({"identifier": identifier, "literal": literal, "text": quoted}).get_template("names.py.j2")
-    return template.render(
+    return render(
+        "names.py.j2",
+        {"identifier": identifier, "literal": literal, "text": quoted},
         registry=registry,
         enums=[attribute for attribute in attributes if "enum" in attribute.annotations],
         standard=standard,
@@ -65,21 +66,21 @@ def literal(items: Iterable[object], indent: int = 0, taken: int = 0) -> str:
     return "(\n" + "".join(f"{pad}{item},\n" for item in shown) + " " * indent + ")"
 
 
-def environment(filters: Mapping[str, Callable[..., Any]]) -> Any:
-    """A strict Jinja2 environment over `templates/`; ConfigError with the extra to install when Jinja2 is missing."""
+def render(name: str, filters: Mapping[str, Callable[..., Any]], **context: object) -> str:
+    """A template of `templates/`, strictly: ConfigError with the extra to install when Jinja2 is missing."""
     try:
         import jinja2
     except ImportError:
         raise ConfigError("jinja2", None, "an installed Jinja2: pip install 'streamgauge[schema]'") from None
-    made = jinja2.Environment(  # noqa: S701 - Python and Markdown, not HTML
+    environment = jinja2.Environment(  # noqa: S701 - Python and Markdown, not HTML
         loader=jinja2.FileSystemLoader(HERE / "templates"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters.update(filters)
-    return made
+    environment.filters.update(filters)
+    return environment.get_template(name).render(**context)
 
 
 def _named(attribute: Attribute) -> bool:
