@@ -1,0 +1,116 @@
+"""What every wire dialect can do: turn a script into frames, frames into bytes, and say its own kind of error.
+
+In: a `Call`, which is one request with its script. Out: `Frame`s, lazily, because a fault may step in between two of them;
+JSON bodies for requests that do not stream. A dialect knows nothing of faults, sockets and clocks.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from streamgauge.demo.script import Block, Frame, Script
+
+JSON = dict[str, Any]
+SSE = "text/event-stream; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One error as each family of providers words it; `code` falls back to `type` where a provider leaves it out."""
+
+    message: str
+    openai_type: str
+    openai_code: str | None
+    anthropic_type: str
+    aws_type: str = "internalServerException"
+
+
+@dataclass(slots=True)
+class Call:
+    """One request being answered. `output` and `sequence` grow with the stream, so that an error can show what came before it."""
+
+    script: Script
+    number: int
+    model: str
+    created: int
+    platform: str = ""
+    body: Mapping[str, Any] = field(default_factory=dict)
+    output: list[JSON] = field(default_factory=list)
+    sequence: Iterator[int] = field(default_factory=count)
+
+    def id(self, prefix: str, part: int = 0) -> str:
+        """An identifier in the style of the providers, the same for the same call and part."""
+        return f"{prefix}{self.number:08x}{part:04x}{self.number * 2654435761 % 2**48:012x}"
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The script's content."""
+        return self.script.blocks()
+
+    @property
+    def tokens(self) -> tuple[int, int, int]:
+        """Tokens of input, output and, as part of the output, reasoning: one token for each piece."""
+        thought = sum(len(block.pieces) for block in self.blocks if block.kind == "reasoning")
+        return self.script.input_tokens, self.script.total * self.script.choices, thought
+
+
+class Dialect:
+    """One wire protocol. Subclasses say what their API says; this class knows what server-sent events have in common."""
+
+    api = ""
+    content_type = SSE
+
+    def identify(self, call: Call) -> str:
+        """The id that the client sees in the answer."""
+        raise NotImplementedError
+
+    def frames(self, call: Call) -> Iterator[Frame]:
+        """The whole healthy stream, frame by frame."""
+        raise NotImplementedError
+
+    def whole(self, call: Call) -> JSON:
+        """The answer to a request that does not stream."""
+        raise NotImplementedError
+
+    def problem(self, problem: Problem) -> JSON:
+        """The body of an HTTP error."""
+        error = {"message": problem.message, "type": problem.openai_type, "param": None, "code": problem.openai_code}
+        return {"error": error}
+
+    def error(self, call: Call, problem: Problem) -> tuple[Frame, ...]:  # noqa: ARG002 - some dialects number their frames
+        """The error inside a stream that has already begun."""
+        return (Frame(self.problem(problem), "other"),)
+
+    def failed(self, call: Call, problem: Problem) -> tuple[Frame, ...]:
+        """The whole answer declared failed; where an API has no such thing, its error."""
+        return self.error(call, problem)
+
+    def ping(self) -> Frame:
+        """A sign of life without content."""
+        return Frame(b": keep-alive\n\n", "ping")
+
+    def unknown(self, call: Call, frame: Frame) -> tuple[Frame, ...]:  # noqa: ARG002 - some dialects number their frames
+        """The frame as a newer version of the API might send it, with what no client knows yet around it."""
+        return (frame,)
+
+    def nulls(self, frame: Frame) -> tuple[Frame, ...]:
+        """The frame with the nulls that gateways put where a client expects a value."""
+        return (frame,)
+
+    def gateway(self, frame: Frame) -> tuple[Frame, ...]:
+        """The frame as a careless gateway passes it on: without ids, among comment lines."""
+        return (Frame(b": STREAMGAUGE PROCESSING\n\n", "ping"), frame)
+
+    def encode(self, frame: Frame) -> bytes:
+        """The bytes of a frame."""
+        if isinstance(frame.payload, bytes):
+            return frame.payload
+        event = f"event: {frame.event}\n" if frame.event else ""
+        return f"{event}data: {text_of(frame.payload)}\n\n".encode()
+
+
+def text_of(payload: JSON | str) -> str:
+    """A payload as the compact JSON that providers send; characters beyond ASCII stay as they are."""
+    return payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
