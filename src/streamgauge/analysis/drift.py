@@ -11,7 +11,8 @@ WINDOW = 1536
 """Characters at the end of the text that are looked at: about 250 words."""
 
 _COUNTER_COPIES, _COUNTER_CHARACTERS = 6, 400
-_FEWEST_WORDS, _FEW_WORDS, _FEW_TRIGRAMS = 120, 0.5, 0.35  # honest prose of this length stays above both shares
+_FEWEST_WORDS = 120
+_FEW_WORDS, _FEW_TRIGRAMS, _VERY_FEW_WORDS = 0.5, 0.35, 0.1  # shares; honest prose of this length stays above them
 
 
 def drift_of(tail: str, fenced: bool) -> tuple[int, int] | None:
@@ -24,9 +25,12 @@ def drift_of(tail: str, fenced: bool) -> tuple[int, int] | None:
 
 
 def _counter(text: str) -> tuple[int, int] | None:
-    period, match = recurrence(_fold_digits(text))
+    folded = _fold_digits(text)
+    period, match = recurrence(folded)
     length = period + match
-    return (period, length) if period and length >= max(_COUNTER_COPIES * period, _COUNTER_CHARACTERS) else None
+    if not period or length < max(_COUNTER_COPIES * period, _COUNTER_CHARACTERS) or "0" not in folded[-period:]:
+        return None  # what repeats without a digit repeats exactly, and was judged as such
+    return period, length
 
 
 def _fold_digits(text: str) -> str:
@@ -37,7 +41,9 @@ def _fold_digits(text: str) -> str:
 
 def _stale(text: str) -> tuple[int, int] | None:
     words = text.split()
-    if len(words) < _FEWEST_WORDS or len(set(words)) > _FEW_WORDS * len(words):
+    distinct = len(set(words))
+    if len(words) < _FEWEST_WORDS or distinct > _FEW_WORDS * len(words):
         return None
-    trigrams = set(zip(words, words[1:], words[2:], strict=False))
-    return (0, len(text)) if len(trigrams) < _FEW_TRIGRAMS * (len(words) - 2) else None
+    trigrams = len(set(zip(words, words[1:], words[2:], strict=False)))
+    stale = distinct < _VERY_FEW_WORDS * len(words) or trigrams < _FEW_TRIGRAMS * (len(words) - 2)
+    return (0, len(text)) if stale else None

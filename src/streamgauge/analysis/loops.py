@@ -50,8 +50,10 @@ class Loop:
 class LoopDetector:
     """Reads one text piece by piece and says where it is stuck.
 
-    `feed` takes the next piece and is bound at construction: hold it in a local. `on_loop` is called once per loop,
-    inside the `feed` or `finish` that found it. What it raises reaches nobody: it is kept in `failure`.
+    `feed` takes the next piece, a `str`, and is bound at construction: hold it in a local. `on_loop` is called once
+    per loop, inside the `feed` or `finish` that found it, at most `STEP` characters after it was long enough. What it
+    raises reaches nobody: it is kept in `failure`. A loop that is over after less than its period and `STEP + NEEDLE`
+    characters may pass unseen.
     """
 
     __slots__ = ("_gathering", "_reader", "feed")

@@ -39,8 +39,10 @@ LEAST = min(NEEDS.values())
 
 _LETTERS = re.compile(r"[^\W\d_]+")
 _DIGITS = re.compile(r"\d+")
+_TIGHT_COMMA = re.compile(r",\S")
+_LITERAL = re.compile(r"\b(?:null|true|false|none|nan|undefined)\b", re.IGNORECASE)
 _NOTATION = re.compile(r"[\s\dA-Fa-fxtnuTNU.,:;+*/=_\[\](){}\"'-]*")  # numbers, hex, DNA, with what stands between them
-_ITEM = re.compile(r"^[ \t]*(?:[-*+•]|\d+[.)])[ \t]", re.MULTILINE)
+_ITEM = re.compile(r"\n[ \t]*(?:[-*+•]|\d+[.)])[ \t]")
 _JSON = re.compile(r"\"\s*:|[\[{]\s*\"|\"\s*[\]}]|\",\s*\"")
 _SYMBOLS = "{}<>[]();=\\"
 
@@ -53,6 +55,7 @@ def needed(context: Context, period: int) -> int:
 
 def context_of(unit: str, fenced: bool) -> Context:
     """The kind of text that `unit` is; `fenced` says that a Markdown code fence is open around it."""
+    unit = _turned(unit)
     if unit.isspace():
         return "blank"
     if not any(map(str.isalnum, unit)):
@@ -66,8 +69,14 @@ def context_of(unit: str, fenced: bool) -> Context:
     return _context_of_lines(unit)
 
 
+def _turned(unit: str) -> str:
+    # A unit is cut anywhere; as it repeats, it may as well begin where a line does, or a word.
+    at = unit.find("\n") if "\n" in unit else unit.find(" ")
+    return unit[at:] + unit[:at] if at > 0 else unit
+
+
 def _context_of_lines(unit: str) -> Context:
-    if _ITEM.search(unit + unit):
+    if _ITEM.search(unit):
         return "list"
     if _JSON.search(unit + unit):
         return "json"
@@ -77,7 +86,11 @@ def _context_of_lines(unit: str) -> Context:
 def _is_data(unit: str) -> bool:
     letters = len(unit) - len(_LETTERS.sub("", unit))
     digits = len(unit) - len(_DIGITS.sub("", unit))
-    return digits >= letters or _NOTATION.fullmatch(unit) is not None or (unit.isascii() and _is_unspaced(unit))
+    return digits >= letters or _is_notation(unit) or (unit.isascii() and _is_unspaced(unit))
+
+
+def _is_notation(unit: str) -> bool:
+    return _NOTATION.fullmatch(_LITERAL.sub("", unit)) is not None
 
 
 def _is_unspaced(unit: str) -> bool:
@@ -87,8 +100,7 @@ def _is_unspaced(unit: str) -> bool:
 def _is_table(unit: str) -> bool:
     if "|" in unit or "\t" in unit or "___" in unit:
         return True
-    tight_commas = unit.count(",") - unit.count(", ") - unit.count(",\n")
-    return tight_commas * 40 > len(unit)
+    return len(_TIGHT_COMMA.findall(unit + unit[0])) * 40 > len(unit)
 
 
 def _looks_like_code(unit: str) -> bool:
