@@ -1,0 +1,100 @@
+"""Room 6, signals: reports and live facts become OpenTelemetry spans, metrics and log events.
+
+The only room that imports OpenTelemetry. In: `Call`, `StreamReport` and live facts from the gauge. Out: signals, through the
+providers that were given or the global ones, and reports to sinks. It judges nothing and never raises on purpose; the gauge guards it.
+"""
+
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from opentelemetry import metrics as metrics_api
+from opentelemetry import trace as trace_api
+from opentelemetry._logs import get_logger
+from opentelemetry.trace import Span, SpanContext
+
+from streamgauge import names
+from streamgauge.analysis import StreamReport
+from streamgauge.names import Initiator, Phase
+from streamgauge.recording import Call
+from streamgauge.settings import Settings
+from streamgauge.signals import spans
+from streamgauge.signals.logs import Logs
+from streamgauge.signals.metrics import Metrics, OpenStreams
+from streamgauge.signals.sinks import JsonlSink, Sink
+
+__all__ = ["JsonlSink", "OpenStreams", "Signals", "Sink"]
+
+
+def _version() -> str:
+    try:
+        return version("streamgauge")
+    except PackageNotFoundError:
+        return names.SCHEMA_VERSION
+
+
+class Signals:
+    """One way out for everything; made once per gauge."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        open_streams: OpenStreams,
+        *,
+        tracer_provider: Any = None,
+        meter_provider: Any = None,
+        logger_provider: Any = None,
+        sinks: Iterable[Sink] = (),
+        bounds: Mapping[str, tuple[float, ...]] | None = None,
+        slos: Iterable[str] = (),
+    ) -> None:
+        scope = {"schema_url": names.SCHEMA_URL}
+        self._vocabulary = names.VOCABULARIES[settings.vocabulary]
+        self._mode = settings.chunk_events
+        self._on_span = settings.timeline_signal == "span" and self._mode != "off"
+        self._on_log = settings.timeline_signal == "log" and self._mode != "off"
+        self._tracer_provider = tracer_provider
+        self._tracer = trace_api.get_tracer(names.SCOPE, _version(), tracer_provider, **scope)
+        self.metrics = Metrics(
+            metrics_api.get_meter(names.SCOPE, _version(), meter_provider, **scope),
+            self._vocabulary,
+            open_streams,
+            model_limit=settings.model_limit,
+            models=settings.models,
+            bounds=bounds,
+            slos=slos,
+        )
+        logger = get_logger(names.SCOPE, _version(), logger_provider, **scope)
+        self._logs = Logs(logger, settings.log_events, self._vocabulary)
+        self._sinks = list(sinks)
+        if settings.jsonl is not None:
+            self._sinks.append(JsonlSink(settings.jsonl))
+
+    def event_limit(self) -> int | None:
+        """Most events that a span keeps, as far as the tracer provider says."""
+        return spans.event_limit(self._tracer_provider or trace_api.get_tracer_provider())
+
+    def begin(self, call: Call, resumed: SpanContext | None) -> tuple[Span, dict[str, Any]]:
+        """A call is made: its span, and the labels of its metrics."""
+        span = spans.begin(self._tracer, call, resumed)
+        labels = self.metrics.begun(self.metrics.labels(call.provider, call.model, call.operation))
+        self._logs.begun(call, spans.context_of(span))
+        return span, labels
+
+    def stalled(self, call: Call, span: Span, labels: dict[str, Any], phase: Phase, seconds: float, at: int) -> None:
+        """A stall goes on in an open stream; `at` is nanoseconds since the epoch."""
+        self.metrics.stalled(labels, phase)
+        self._logs.stalled(call.stream_id, phase, seconds, at, spans.context_of(span))
+
+    def cancelled(self, call: Call, span: Span, initiator: Initiator, phase: Phase, at: int) -> None:
+        """Somebody asked for the end of an open stream."""
+        self._logs.cancelled(call.stream_id, initiator, phase, at, spans.context_of(span))
+
+    def sealed(self, report: StreamReport, span: Span, labels: dict[str, Any], stalls_told: int) -> None:
+        """A stream ended: everything that is to be said of it leaves now."""
+        context = spans.context_of(span)
+        self.metrics.sealed(report, labels, stalls_told, context)
+        self._logs.sealed(report, context, timeline=self._on_log)
+        spans.end(span, report, self._vocabulary, timeline=self._on_span, mode=self._mode)
+        for sink in self._sinks:
+            sink(report)

@@ -1,0 +1,395 @@
+"""The recorder: one per stream, fed once per chunk, sealed once.
+
+It is the sink that the provider's reader speaks to. `feed` is the hot path: it reads the chunk once, keeps running figures
+of fixed size and builds no object. Time comes in as an argument, in monotonic nanoseconds.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from streamgauge.events import Usage
+from streamgauge.names import Initiator, Mark, Phase, State
+from streamgauge.recording.record import Call, Cancel, CharacterCounts, End, EndCause, Stall, StreamRecord
+from streamgauge.recording.state import TERMINAL, Step, advance
+from streamgauge.recording.timeline import BIT, Timeline
+from streamgauge.recording.tools import Judge, ToolCalls
+
+Reader = Callable[[Any, Any], None]
+
+BLOCKED_NS = 1_000_000
+"""A read that waited less than this was served from a buffer: the time before it was the consumer's, not the provider's."""
+
+KEPT_STALLS = 8
+DUPLICATE_CHARACTERS = 16
+"""Shortest piece whose exact repetition in the next chunk is called a duplicate; shorter ones repeat in honest text."""
+
+_FIRST_EVENT, _FIRST_REASONING = BIT[Mark.FIRST_EVENT], BIT[Mark.FIRST_REASONING]
+_FIRST_TEXT, _FIRST_TOOL_CALL = BIT[Mark.FIRST_TEXT], BIT[Mark.FIRST_TOOL_CALL]
+_PHASE, _STALL, _TERMINAL = BIT[Mark.PHASE], BIT[Mark.STALL], BIT[Mark.TERMINAL]
+_TOOL_START, _TOOL_END = BIT[Mark.TOOL_CALL_START], BIT[Mark.TOOL_CALL_END]
+
+
+class Recorder:
+    """Running facts of one stream; see `StreamRecord` for what they mean.
+
+    `asked` is written by the tap whenever the consumer comes back for more; `now` is the arrival of the latest chunk.
+    """
+
+    __slots__ = (
+        "_cancel", "_first_reasoning", "_first_text", "_first_tool", "_judge", "_last_piece", "_limits", "_marks", "_on_text",
+        "_phase_since", "_phase_times", "_read", "_sequence", "_size", "_stall_limit", "_state_since", "_state_times", "_tools",
+        "asked", "attempt_ns", "attempts", "call", "choices", "chunks", "content_chunks", "duplicates", "error_code",
+        "error_status", "finish_reasons", "first_any", "gap_max", "http_status", "illegal", "last_content", "now", "phase",
+        "pings", "read_errors", "reasoning_characters", "record", "refused", "response_id", "response_model",
+        "service_tier", "stall_count", "stalls", "state", "text_characters", "timeline", "terminal_marker",
+        "tool_characters", "unrecognised_chunks", "usage_counts", "wait_ns",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        call: Call,
+        read: Reader,
+        *,
+        timeline: Timeline,
+        stall_limits: dict[Phase, int],
+        judge: Judge,
+        on_text: Callable[[str], None] | None = None,
+    ) -> None:
+        self.call = call
+        self._read = read
+        self.timeline = timeline
+        self._limits = stall_limits
+        self._judge = judge
+        self._on_text = on_text
+        self.state = State.IDLE
+        self._state_since = self._phase_since = self.asked = self.now = self.attempt_ns = call.started_ns
+        self._state_times: dict[State, int] = {}
+        self._phase_times: dict[Phase, int] = {}
+        self.phase = Phase.WAITING
+        self._stall_limit = stall_limits[Phase.WAITING]
+        self.attempts = 0
+        self.chunks = self.content_chunks = self.wait_ns = self.gap_max = self._size = self._marks = 0
+        self.text_characters = self.reasoning_characters = self.tool_characters = 0
+        self.pings = self.unrecognised_chunks = self.duplicates = self.illegal = self.read_errors = self.stall_count = 0
+        self.choices = 0
+        self.stalls: list[Stall] = []
+        self.finish_reasons: dict[int, str] = {}
+        self.first_any: int | None = None
+        self._first_reasoning: int | None = None
+        self._first_text: int | None = None
+        self._first_tool: int | None = None
+        self.last_content: int | None = None
+        self._last_piece = ""
+        self._sequence: int | None = None
+        self._tools: ToolCalls | None = None
+        self.usage_counts: Usage | None = None
+        self.response_id: str | None = None
+        self.response_model: str | None = None
+        self.service_tier: str | None = None
+        self.terminal_marker: str | None = None
+        self.error_code: str | None = None
+        self.error_status: str | None = None
+        self.http_status: int | None = None
+        self.refused = False
+        self._cancel: Cancel | None = None
+        self.record: StreamRecord | None = None
+
+    # the life of the call
+
+    def step(self, step: Step, now: int) -> None:
+        """Take `step` in the state table; an illegal one is counted."""
+        state = advance(self.state, step)
+        if state is None:
+            self.illegal += 1
+            return
+        self._state_times[self.state] = self._state_times.get(self.state, 0) + now - self._state_since
+        self.state, self._state_since = state, now
+
+    def attempt(self, now: int) -> None:
+        """One more request goes out."""
+        if self.attempts:
+            self.step(Step.RETRY, now)
+        self.step(Step.SEND, now)
+        self.attempts += 1
+        self.attempt_ns = self.asked = self.now = now
+
+    def opened(self, http_status: int | None, now: int) -> None:
+        """The provider answered; the body is there to be read."""
+        self.http_status = http_status
+        self.wait_ns += now - self.asked
+        self.now = now
+
+    def feed(self, chunk: Any, now: int) -> None:
+        """Account for one chunk as the provider's SDK yields it, arrived at `now`."""
+        wait = now - self.asked
+        self.wait_ns += wait
+        gap = now - self.now if wait > BLOCKED_NS else wait
+        self.now = now
+        self._size = self._marks = 0
+        if gap > self._stall_limit:
+            self._stalled(gap)
+        try:
+            self._read(chunk, self)
+        except Exception:
+            self.read_errors += 1
+            self.unrecognised_chunks += 1
+        chunks = self.chunks = self.chunks + 1
+        if chunks == 1:
+            self._first_chunk(now)
+            gap = 0
+        elif gap > self.gap_max:
+            self.gap_max = gap
+        self.timeline.add(now, self._size, gap, self._marks)
+
+    def _first_chunk(self, now: int) -> None:
+        self.first_any = now
+        self._marks |= _FIRST_EVENT
+        self.step(Step.CHUNK, now)
+
+    def _stalled(self, gap: int) -> None:
+        self._marks |= _STALL
+        self._keep(Stall(self.phase, self.now - gap - self.call.started_ns, gap))
+
+    def _keep(self, stall: Stall) -> None:
+        self.stall_count += 1
+        if len(self.stalls) < KEPT_STALLS:
+            self.stalls.append(stall)
+
+    def _enter(self, phase: Phase) -> None:
+        now = self.now
+        self._phase_times[self.phase] = self._phase_times.get(self.phase, 0) + now - self._phase_since
+        self._phase_since = now
+        if self.phase is not Phase.WAITING:
+            self._marks |= _PHASE
+        self.phase = phase
+        self._stall_limit = self._limits[phase]
+
+    # the words of a reader (see `events.Sink`)
+
+    def text(self, piece: str) -> None:
+        """Visible text of the answer."""
+        if self.phase is not Phase.RESPONDING:
+            self._enter(Phase.RESPONDING)
+            if self._first_text is None:
+                self._first_text = self.now
+                self._marks |= _FIRST_TEXT
+        size = len(piece)
+        if size >= DUPLICATE_CHARACTERS:
+            self._compare(piece)
+        self.text_characters += size
+        self._size += size
+        self.content_chunks += 1
+        self.last_content = self.now
+        if self._on_text is not None:
+            self._on_text(piece)
+
+    def reasoning(self, piece: str) -> None:
+        """Reasoning, or a summary of it."""
+        if self.phase is not Phase.PLANNING:
+            self._enter(Phase.PLANNING)
+            if self._first_reasoning is None:
+                self._first_reasoning = self.now
+                self._marks |= _FIRST_REASONING
+        size = len(piece)
+        self.reasoning_characters += size
+        self._size += size
+        self.content_chunks += 1
+        self.last_content = self.now
+
+    def refusal(self, piece: str) -> None:
+        """Visible text with which the model declines."""
+        self.refused = True
+        self.text(piece)
+
+    def _compare(self, piece: str) -> None:
+        if piece == self._last_piece:
+            self.duplicates += 1
+        self._last_piece = piece
+
+    def tool_call(self, key: object, call_id: str | None, name: str | None, free_form: bool = False) -> None:
+        """A tool call begins."""
+        if self.phase is not Phase.ACTING:
+            self._enter(Phase.ACTING)
+        if self._first_tool is None:
+            self._first_tool = self.now
+            self._marks |= _FIRST_TOOL_CALL
+        self._marks |= _TOOL_START
+        if self._tools is None:
+            self._tools = ToolCalls(self._judge)
+        self._tools.begin(key, call_id, name, self.now, free_form)
+        self.content_chunks += 1
+        self.last_content = self.now
+
+    def tool_arguments(self, key: object, piece: str) -> None:
+        """A piece of a tool call's arguments."""
+        if self.phase is not Phase.ACTING:
+            self._enter(Phase.ACTING)
+        if self._tools is None or key not in self._tools.open:
+            self.tool_call(key, None, None)
+        size = len(piece)
+        self.tool_characters += size
+        self._size += size
+        self.content_chunks += 1
+        self.last_content = self.now
+        assert self._tools is not None  # noqa: S101 - tool_call above made it
+        self._tools.open[key].add(piece)
+
+    def tool_call_end(self, key: object) -> None:
+        """A tool call's arguments are complete."""
+        if self._tools is not None and self._tools.end(key, self.now):
+            self._marks |= _TOOL_END
+
+    def choice(self, index: int) -> None:
+        """Another answer of the same call was seen."""
+        if index >= self.choices:
+            self.choices = index + 1
+
+    def finish(self, index: int, reason: str) -> None:
+        """Choice `index` ended."""
+        self.choice(index)
+        self.finish_reasons[index] = reason
+        self._marks |= _TERMINAL
+
+    def terminal(self, marker: str) -> None:
+        """The API's end marker."""
+        self.terminal_marker = marker
+        self._marks |= _TERMINAL
+
+    def usage(self, usage: Usage) -> None:
+        """Token counts; a later report replaces what it knows better."""
+        known = self.usage_counts
+        if known is None:
+            self.usage_counts = usage
+            return
+        self.usage_counts = Usage(
+            _newer(known.input_tokens, usage.input_tokens),
+            _newer(known.output_tokens, usage.output_tokens),
+            _newer(known.cache_read_tokens, usage.cache_read_tokens),
+            _newer(known.cache_write_tokens, usage.cache_write_tokens),
+            _newer(known.reasoning_tokens, usage.reasoning_tokens),
+            known.final or usage.final,
+        )
+
+    def response(self, response_id: str | None, model: str | None, service_tier: str | None) -> None:
+        """Who answers."""
+        self.response_id = response_id or self.response_id
+        self.response_model = model or self.response_model
+        self.service_tier = service_tier or self.service_tier
+
+    def error(self, code: str | None, status: str | None) -> None:
+        """An error frame that the SDK hands over instead of raising."""
+        self.error_code, self.error_status = code, status
+        self._marks |= _TERMINAL
+
+    def sequence(self, number: int) -> None:
+        """The provider's number of this chunk; a number that does not grow is a duplicate."""
+        if self._sequence is not None and number <= self._sequence:
+            self.duplicates += 1
+        else:
+            self._sequence = number
+
+    def ping(self) -> None:
+        """A sign of life."""
+        self.pings += 1
+
+    def unrecognised(self) -> None:
+        """Something that this version does not know."""
+        self.unrecognised_chunks += 1
+
+    # the end
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the consumer is inside a read now."""
+        return self.asked >= self.now and self.record is None
+
+    def silence(self, now: int) -> int:
+        """Nanoseconds of silence so far beyond what its phase allows, 0 if it is not yet a stall."""
+        quiet = now - max(self.now, self.asked) if self.waiting else 0
+        return quiet if quiet > self._stall_limit else 0
+
+    def cancel(self, initiator: Initiator, now: int) -> None:
+        """Somebody asked for the end; the first to ask is remembered."""
+        if self._cancel is None:
+            self._cancel = Cancel(initiator, self.phase, now, None, self.chunks, self._characters().total)
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether somebody asked for the end."""
+        return self._cancel is not None
+
+    def _characters(self) -> CharacterCounts:
+        return CharacterCounts(self.text_characters, self.reasoning_characters, self.tool_characters)
+
+    def _sealed_cancel(self, closed_ns: int | None) -> Cancel | None:
+        cancel = self._cancel
+        if cancel is None:
+            return None
+        chunks, characters = self.chunks - cancel.chunks_after, self._characters().total - cancel.characters_after
+        return Cancel(cancel.initiator, cancel.phase, cancel.requested_ns, closed_ns, chunks, characters)
+
+    def seal(self, end: End, step: Step, now: int, *, closed_ns: int | None = None, event_budget: int | None = None) -> StreamRecord:
+        """Close the books at `now`; a second call gives the same record again."""
+        if self.record is not None:
+            return self.record
+        if self.silence(now) and end.cause is not EndCause.EXHAUSTED:
+            quiet = self.silence(now)
+            self._keep(Stall(self.phase, now - quiet - self.call.started_ns, quiet, open=True))
+        if self.waiting:
+            self.wait_ns += now - self.asked
+        if self.state not in TERMINAL:
+            self.step(step, now)
+        self._phase_times[self.phase] = self._phase_times.get(self.phase, 0) + now - self._phase_since
+        if event_budget is not None:
+            self.timeline.shrink(event_budget - min(len(self.stalls), KEPT_STALLS) - 2)
+        self.record = self._sealed(end, now, closed_ns)
+        return self.record
+
+    def _sealed(self, end: End, now: int, closed_ns: int | None) -> StreamRecord:
+        tools = self._tools.sealed() if self._tools is not None else ()
+        return StreamRecord(
+            call=self.call,
+            end=end,
+            ended_ns=now,
+            state_times_ns=dict(self._state_times),
+            phase_times_ns=dict(self._phase_times),
+            phase=self.phase,
+            chunks=self.chunks,
+            content_chunks=self.content_chunks,
+            characters=self._characters(),
+            first_any_ns=self.first_any,
+            first_reasoning_ns=self._first_reasoning,
+            first_text_ns=self._first_text,
+            first_tool_call_ns=self._first_tool,
+            last_content_ns=self.last_content,
+            attempts=max(self.attempts, 1),
+            attempt_ns=self.attempt_ns,
+            http_status=end.status or self.http_status,
+            wait_ns=self.wait_ns,
+            gap_max_ns=self.gap_max if self.chunks > 1 else None,
+            stalls=tuple(self.stalls),
+            stall_count=self.stall_count,
+            tool_calls=tools,
+            tool_call_count=self._tools.count if self._tools is not None else 0,
+            choices=self.choices,
+            finish_reasons=dict(self.finish_reasons),
+            terminal_marker=self.terminal_marker,
+            usage=self.usage_counts,
+            response_id=self.response_id,
+            response_model=self.response_model,
+            service_tier=self.service_tier,
+            refused=self.refused,
+            error_code=self.error_code,
+            error_status=self.error_status,
+            pings=self.pings,
+            unrecognised=self.unrecognised_chunks,
+            duplicates=self.duplicates,
+            illegal_transitions=self.illegal,
+            cancel=self._sealed_cancel(closed_ns),
+            timeline=tuple(self.timeline.slices()),
+            timeline_stride=self.timeline.stride,
+        )
+
+
+def _newer(known: int | None, reported: int | None) -> int | None:
+    return known if reported is None else reported

@@ -1,0 +1,117 @@
+"""Room 3a, the tap: stands in the stream's way, hands every chunk on unchanged and knows the ways a stream can end.
+
+In: the raw iterator that a provider's file names. Out: a plain generator in its place, which feeds the recorder and tells once how the
+stream was left. The logic is here once; `read` and `read_async` are thin loops over it. No event loop is needed: a
+`BaseException` that is no `Exception` is a cancellation, asyncio's and trio's alike. Nothing stays attached across a `yield`.
+"""
+
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import CodeType, FrameType
+from typing import Any
+
+from streamgauge.recording import EndCause, Recorder
+
+Left = Callable[[EndCause, BaseException | None], None]
+Report = Callable[[str, Exception], None]
+
+
+class Tap:
+    """One stream's tap; `left` is told once per way out, `report` of errors of our own, which the caller never sees."""
+
+    __slots__ = ("_clock", "_left", "_report", "finishing", "recorder")
+
+    def __init__(self, recorder: Recorder, clock: Callable[[], int], left: Left, report: Report) -> None:
+        self.recorder = recorder
+        self._clock = clock
+        self._left = left
+        self._report = report
+        self.finishing = False
+
+    def read(self, source: Iterator[Any]) -> Iterator[Any]:
+        """The chunks of `source`, each seen on its way."""
+        recorder, clock, feed = self.recorder, self._clock, self.recorder.feed
+        recorder.asked = clock()
+        try:
+            for chunk in source:
+                try:
+                    feed(chunk, clock())
+                except Exception as error:
+                    feed = self._broken(error)
+                yield chunk
+                recorder.asked = clock()
+        except GeneratorExit:
+            self.finishing = True
+            try:
+                _close(source)
+            finally:
+                self._left(EndCause.DROPPED, None)
+            raise
+        except BaseException as error:
+            if self._raised(error):
+                return
+            raise
+        self._left(EndCause.EXHAUSTED, None)
+
+    async def read_async(self, source: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """The chunks of `source`, each seen on its way."""
+        recorder, clock, feed = self.recorder, self._clock, self.recorder.feed
+        recorder.asked = clock()
+        try:
+            async for chunk in source:
+                try:
+                    feed(chunk, clock())
+                except Exception as error:
+                    feed = self._broken(error)
+                yield chunk
+                recorder.asked = clock()
+        except GeneratorExit:
+            self.finishing = True
+            try:
+                await _aclose(source)
+            finally:
+                self._left(EndCause.DROPPED, None)
+            raise
+        except BaseException as error:
+            if self._raised(error):
+                return
+            raise
+        self._left(EndCause.EXHAUSTED, None)
+
+    def _broken(self, error: Exception) -> Callable[[Any, int], None]:
+        self._report("feed", error)
+        return _ignore
+
+    def _raised(self, error: BaseException) -> bool:
+        """Tell of `error`; True if it is the echo of a cancel that was asked of us, and the iteration is to end quietly."""
+        quiet = self.recorder.cancel_requested and isinstance(error, Exception)
+        self._left(EndCause.FAILED if isinstance(error, Exception) else EndCause.INTERRUPTED, error)
+        return quiet
+
+    def running(self) -> bool:
+        """Whether this tap's generator is on the stack of the thread or task that asks."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code in _LOOPS and frame.f_locals.get("self") is self:
+                return True
+            frame = frame.f_back
+        return False
+
+
+_LOOPS: frozenset[CodeType] = frozenset({Tap.read.__code__, Tap.read_async.__code__})
+
+
+def _ignore(_chunk: Any, _now: int) -> None:
+    """Stand in for a recorder that failed: the caller's chunks go by unseen."""
+
+
+def _close(source: Any) -> None:
+    close = getattr(source, "close", None)
+    if close is not None:
+        close()
+
+
+async def _aclose(source: Any) -> None:
+    aclose = getattr(source, "aclose", None)
+    if aclose is not None:
+        await aclose()
