@@ -1,7 +1,7 @@
 """Responses in background mode: generation that goes on without a reader, for readers to come back to.
 
-In: a call of the Responses API. Out: its frames, each at the moment at which it is due, from any number on; the response object as it
-stands now. Nothing runs in the background: what is due follows from the time that has passed since the start.
+In: a call of the Responses API. Out: its frames, each at the moment at which it is due, from any number on; the
+response object as it stands now. Nothing runs in the background: what is due follows from the time since the start.
 """
 
 import time

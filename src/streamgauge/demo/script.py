@@ -1,7 +1,7 @@
 """What one answer says and how fast: the script of a stream, as data, and the steps that play it.
 
-In: numbers and texts, from code, a request header, a path or a query. Out: `Block`s of content, cut into pieces, which the
-wire dialects turn into `Frame`s. Deterministic for a seed; knows no protocol and tells no time.
+In: numbers and texts, from code, a request header, a path or a query. Out: `Block`s of content, cut into pieces, which
+the wire dialects turn into `Frame`s. Deterministic for a seed; knows no protocol and tells no time.
 """
 
 import json
@@ -16,16 +16,18 @@ from streamgauge.errors import ConfigError
 Kind = Literal["reasoning", "text", "tool", "refusal"]
 Role = Literal["open", "content", "block", "usage", "finish", "end", "ping", "other"]
 
-_WORDS = tuple(
-    "a about above across after again along amber among and answer any arrives as at autumn bell below beside between bread bridge "
-    "bright brings by café calls carries chunk city clear cloud coast cold counts crosses dawn drift dry early east echo ends evening "
-    "every façade falls far field first fog for forest from gauge gives glass grain green harbour has hears high hill holds if in ink "
-    "into its keeps lamp late leaves light line listens long loud low map measures mile mirror month morning moves naïve near never "
-    "new night north of often old on one open or orange over paper past path patient piece plain quiet rain reads rest rises river "
-    "road room rope says sea second señor short signal silver sings slow small snow some song south stone stops stream street summer "
-    "sun tells than that the there tide time to token town track tree turns under until up valley voice waits walks water waves west "
-    "when where which wind window winter with wood word yellow year 東京 λόγος".split()
-)
+_VOCABULARY = """
+a about above across after again along amber among and answer any arrives as at autumn bell below beside between
+bread bridge bright brings by café calls carries chunk city clear cloud coast cold counts crosses dawn drift dry
+early east echo ends evening every façade falls far field first fog for forest from gauge gives glass grain
+green harbour has hears high hill holds if in ink into its keeps lamp late leaves light line listens long loud
+low map measures mile mirror month morning moves naïve near never new night north of often old on one open or
+orange over paper past path patient piece plain quiet rain reads rest rises river road room rope says sea second
+señor short signal silver sings slow small snow some song south stone stops stream street summer sun tells than
+that the there tide time to token town track tree turns under until up valley voice waits walks water waves west
+when where which wind window winter with wood word yellow year 東京 λόγος
+"""
+_WORDS = tuple(_VOCABULARY.split())
 _LOOPED = "Let me check the river gauge once more before I answer the question. "
 REFUSAL = "I'm sorry, but I can't help with that request."
 
@@ -61,9 +63,9 @@ class Block:
 class Script:
     """One answer: how many pieces of what, when, and how it finishes. Times are milliseconds.
 
-    `finish` is one of stop, length, content_filter, tools, auto (tools if there are any, else stop) or empty (no reason given);
-    `usage` one of asked (when the request wants it), always, never; `at` is the number of content pieces before the fault strikes
-    (default: half of them); `retry_ms` is the server's advice after an HTTP error.
+    `finish` is one of stop, length, content_filter, tools, auto (tools if there are any, else stop) or empty (no reason
+    given); `usage` one of asked (when the request wants it), always, never; `at` is the number of content pieces that
+    go out before the fault strikes (-1: half of them); `retry_ms` is the server's advice after an HTTP error.
     """
 
     pieces: int = 12
@@ -90,7 +92,8 @@ class Script:
         Raises:
             ConfigError: an unknown field, or a value that its field cannot take.
         """
-        return replace(self, **{name: _cast(name, value, where) for name, value in overrides.items()})
+        given: dict[str, Any] = {name: _cast(name, value, where) for name, value in overrides.items()}
+        return replace(self, **given)
 
     def blocks(self) -> tuple[Block, ...]:
         """The content in the order in which it streams: reasoning, refusal, text, tool calls."""
@@ -104,16 +107,6 @@ class Script:
         if self.loop:
             return islice(cycle(_spaced(_LOOPED)), self.pieces)
         return _cut(self.text, self.pieces) if self.text else _prose(self.seed, self.pieces)
-
-    @property
-    def total(self) -> int:
-        """Number of content pieces in the whole answer, of one choice."""
-        return sum(len(block.pieces) for block in self.blocks())
-
-    @property
-    def strike_at(self) -> int:
-        """Content pieces that go out before the fault strikes."""
-        return self.at if self.at >= 0 else self.total * self.choices // 2
 
     @property
     def reason(self) -> str:
@@ -199,9 +192,9 @@ def _milliseconds(value: object) -> float:
     return number
 
 
-def _tools(value: object) -> tuple[ToolCall, ...]:
+def _tools(value: Any) -> tuple[ToolCall, ...]:
     calls = json.loads(value) if isinstance(value, str) else value
-    return tuple(call if isinstance(call, ToolCall) else ToolCall(call["name"], _arguments(call)) for call in calls)  # type: ignore[attr-defined]
+    return tuple(call if isinstance(call, ToolCall) else ToolCall(call["name"], _arguments(call)) for call in calls)
 
 
 def _arguments(call: Mapping[str, Any]) -> str:
@@ -231,12 +224,12 @@ _CASTS: Mapping[str, tuple[Callable[[object], object], str]] = {
 }
 _WHOLE = (_count, "a whole number, 0 or more")
 _TIME = (_milliseconds, "milliseconds, 0 or more")
-_FIELDS = tuple(field.name for field in fields(Script))
+FIELDS = tuple(field.name for field in fields(Script))
 
 
 def _cast(name: str, value: object, where: str) -> object:
-    if name not in _FIELDS:
-        raise ConfigError("script", name, f"one of {', '.join(_FIELDS)}", where)
+    if name not in FIELDS:
+        raise ConfigError("script", name, f"one of {', '.join(FIELDS)}", where)
     cast, allowed = _CASTS.get(name) or (_TIME if name.endswith("_ms") else _WHOLE)
     try:
         return cast(value)

@@ -1,7 +1,8 @@
 """The wire dialects, one file each, and the routes that lead to them.
 
-In: method and path of a request. Out: the dialect that answers it, the platform whose path it is, and what the path says about
-the model. Paths are those that the openai and anthropic SDKs build for their direct, Azure, Bedrock, Vertex and Foundry clients.
+In: method and path of a request. Out: the dialect that answers it, the platform whose path it is, and what the path
+says about the model. Paths are those that the openai and anthropic SDKs build for their direct, Azure, Bedrock, Vertex
+and Foundry clients.
 """
 
 import re
@@ -32,6 +33,14 @@ class Route:
 
 
 CHAT, COMPLETIONS, RESPONSES, MESSAGES, BEDROCK = Chat(), Completions(), Responses(), Messages(), Bedrock()
+BY_API: Mapping[str, Dialect] = {
+    "chat": CHAT,
+    "completions": COMPLETIONS,
+    "responses": RESPONSES,
+    "messages": MESSAGES,
+    "bedrock": BEDROCK,
+}
+"""The dialects, by the name of their API; bedrock is messages in another framing."""
 _SHAPES: tuple[tuple[str, str, Action, Dialect, str, bool | None], ...] = (
     ("POST", r"/openai/deployments/(?P<model>[^/]+)/chat/completions", "answer", CHAT, "azure", None),
     ("POST", r"/openai/deployments/(?P<model>[^/]+)/completions", "answer", COMPLETIONS, "azure", None),
@@ -49,7 +58,7 @@ _SHAPES: tuple[tuple[str, str, Action, Dialect, str, bool | None], ...] = (
     ("GET", r".*/models", "models", CHAT, "", None),
     ("GET", r"/(health|healthz|livez|readyz)?", "health", CHAT, "", None),
 )
-_ROUTES = tuple((method, re.compile(pattern), *rest) for method, pattern, *rest in _SHAPES)
+_PATHS = tuple(re.compile(shape[1]) for shape in _SHAPES)
 
 ROOTS: Mapping[str, str] = {
     "openai": "/v1",
@@ -65,8 +74,8 @@ ROOTS: Mapping[str, str] = {
 
 def route(method: str, path: str) -> Route | None:
     """The route of a request, or None when there is none."""
-    for verb, pattern, action, dialect, platform, streams in _ROUTES:
-        found = pattern.fullmatch(path) if verb == method else None
+    for compiled, (verb, _, action, dialect, platform, streams) in zip(_PATHS, _SHAPES, strict=True):
+        found = compiled.fullmatch(path) if verb == method else None
         if found:
             names = {name: unquote(value) for name, value in found.groupdict().items()}
             return Route(action, dialect, platform, streams, names)

@@ -1,8 +1,8 @@
 """Anthropic Messages inside Amazon's event stream: binary messages with headers and two CRCs around every event.
 
-Source: the AWS event stream encoding (prelude of total length, headers length and CRC-32; headers; payload; CRC-32 of all),
-as `botocore.eventstream` reads it. An event is `{"bytes": <base64 of the Messages event>}`; an error is a message of type
-`exception`.
+Source: the AWS event stream encoding (prelude of total length, headers length and CRC-32; headers; payload; CRC-32 of
+all), as `botocore.eventstream` reads it. An event is `{"bytes": <base64 of the Messages event>}`; an error is a message
+of type `exception`.
 """
 
 import base64
@@ -20,6 +20,10 @@ class Bedrock(Messages):
     """`/model/{model}/invoke-with-response-stream`."""
 
     content_type = "application/vnd.amazon.eventstream"
+
+    def error_type(self, problem: Problem) -> str:
+        """Amazon's exception type."""
+        return problem.aws_type
 
     def problem(self, problem: Problem) -> JSON:
         """Amazon's error body; its type travels in a header that the SDK does not read."""

@@ -15,11 +15,24 @@ _FINISH = {"stop": "stop", "length": "length", "content_filter": "content_filter
 _FIELD = {"reasoning": "reasoning_content", "text": "content", "refusal": "refusal"}
 _SAFE = {name: {"filtered": False, "severity": "safe"} for name in ("hate", "self_harm", "sexual", "violence")}
 
+_PROMPT_FILTER = Frame(
+    {
+        "choices": [],
+        "created": 0,
+        "id": "",
+        "model": "",
+        "object": "",
+        "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": _SAFE}],
+    },
+    "other",
+)
+
 
 class Chat(Dialect):
     """`/chat/completions`."""
 
     api = "chat"
+    many = True
 
     def identify(self, call: Call) -> str:
         """Id of the completion."""
@@ -28,7 +41,7 @@ class Chat(Dialect):
     def frames(self, call: Call) -> Iterator[Frame]:
         """Role, content, finish reason, usage if asked for, `[DONE]`."""
         if call.platform == "azure":
-            yield self._prompt_filter(call)
+            yield _PROMPT_FILTER
         for choice in range(call.script.choices):
             yield self._chunk(call, choice, {"role": "assistant", "content": "", "refusal": None}, "open")
         yield from self._content(call)
@@ -115,13 +128,6 @@ class Chat(Dialect):
         if _wants_usage(call):
             payload["usage"] = None
         return Frame(payload, role, kind=block.kind if block else None, characters=characters)
-
-    def _prompt_filter(self, call: Call) -> Frame:
-        results = [{"prompt_index": 0, "content_filter_results": _SAFE}]
-        return Frame(
-            {"choices": [], "created": 0, "id": "", "model": "", "object": "", "prompt_filter_results": results},
-            "other",
-        )
 
 
 def usage_of(call: Call) -> JSON:

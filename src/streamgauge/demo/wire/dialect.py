@@ -1,7 +1,7 @@
 """What every wire dialect can do: turn a script into frames, frames into bytes, and say its own kind of error.
 
-In: a `Call`, which is one request with its script. Out: `Frame`s, lazily, because a fault may step in between two of them;
-JSON bodies for requests that do not stream. A dialect knows nothing of faults, sockets and clocks.
+In: a `Call`, which is one request with its script. Out: `Frame`s, lazily, because a fault may step in between two of
+them; JSON bodies for requests that do not stream. A dialect knows nothing of faults, sockets and clocks.
 """
 
 import json
@@ -29,7 +29,7 @@ class Problem:
 
 @dataclass(slots=True)
 class Call:
-    """One request being answered. `output` and `sequence` grow with the stream, so that an error can show what came before it."""
+    """One request being answered; `output` and `sequence` grow with the stream and tell what came before an error."""
 
     script: Script
     number: int
@@ -39,28 +39,36 @@ class Call:
     body: Mapping[str, Any] = field(default_factory=dict)
     output: list[JSON] = field(default_factory=list)
     sequence: Iterator[int] = field(default_factory=count)
+    blocks: tuple[Block, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.blocks = self.script.blocks()
 
     def id(self, prefix: str, part: int = 0) -> str:
         """An identifier in the style of the providers, the same for the same call and part."""
         return f"{prefix}{self.number:08x}{part:04x}{self.number * 2654435761 % 2**48:012x}"
 
     @property
-    def blocks(self) -> tuple[Block, ...]:
-        """The script's content."""
-        return self.script.blocks()
+    def total(self) -> int:
+        """Number of content pieces in the whole answer, over all choices."""
+        return sum(len(block.pieces) for block in self.blocks) * self.script.choices
 
     @property
     def tokens(self) -> tuple[int, int, int]:
         """Tokens of input, output and, as part of the output, reasoning: one token for each piece."""
         thought = sum(len(block.pieces) for block in self.blocks if block.kind == "reasoning")
-        return self.script.input_tokens, self.script.total * self.script.choices, thought
+        return self.script.input_tokens, self.total, thought
 
 
 class Dialect:
-    """One wire protocol. Subclasses say what their API says; this class knows what server-sent events have in common."""
+    """One wire protocol: subclasses say what their API says, this class what server-sent events have in common.
+
+    `many` says whether one answer may hold several choices.
+    """
 
     api = ""
     content_type = SSE
+    many = False
 
     def identify(self, call: Call) -> str:
         """The id that the client sees in the answer."""
@@ -74,12 +82,16 @@ class Dialect:
         """The answer to a request that does not stream."""
         raise NotImplementedError
 
+    def error_type(self, problem: Problem) -> str:
+        """The word by which clients of this API know the error."""
+        return problem.openai_code or problem.openai_type
+
     def problem(self, problem: Problem) -> JSON:
         """The body of an HTTP error."""
         error = {"message": problem.message, "type": problem.openai_type, "param": None, "code": problem.openai_code}
         return {"error": error}
 
-    def error(self, call: Call, problem: Problem) -> tuple[Frame, ...]:  # noqa: ARG002 - some dialects number their frames
+    def error(self, call: Call, problem: Problem) -> tuple[Frame, ...]:  # noqa: ARG002 - some number them
         """The error inside a stream that has already begun."""
         return (Frame(self.problem(problem), "other"),)
 
@@ -91,7 +103,7 @@ class Dialect:
         """A sign of life without content."""
         return Frame(b": keep-alive\n\n", "ping")
 
-    def unknown(self, call: Call, frame: Frame) -> tuple[Frame, ...]:  # noqa: ARG002 - some dialects number their frames
+    def unknown(self, call: Call, frame: Frame) -> tuple[Frame, ...]:  # noqa: ARG002 - some number them
         """The frame as a newer version of the API might send it, with what no client knows yet around it."""
         return (frame,)
 

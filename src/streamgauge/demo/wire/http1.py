@@ -1,8 +1,8 @@
 """HTTP/1.1 on one connection, down to the ways of breaking it: resets, bodies that never end, chunks that are cut.
 
-In: bytes of a client. Out: one `Request` at a time to the `serve` coroutine, which answers through the same `Connection`. A client
-that leaves is noticed at once, even while nothing is being sent: its request's task is cancelled and `gone_ns` says when. No web
-framework, because they exist to keep a server from doing what this one is for.
+In: bytes of a client. Out: one `Request` at a time to the `serve` coroutine, which answers through the same
+`Connection`. A client that leaves is noticed at once, even while nothing is being sent: its request's task is cancelled
+and `gone_ns` says when. No web framework, because they exist to keep a server from doing what this one is for.
 """
 
 import asyncio
@@ -16,6 +16,9 @@ from struct import pack
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from streamgauge.errors import ConfigError
+
+HOST = "127.0.0.1"
 _MAX_HEAD = 64 * 1024
 _LINGER_NOT = pack("ii", 1, 0)
 
@@ -39,7 +42,7 @@ class Request:
         return found if isinstance(found, dict) else {}
 
 
-class BadRequest(ValueError):
+class BadRequestError(ValueError):
     """The bytes are no HTTP request that this server understands."""
 
 
@@ -121,6 +124,7 @@ class Connection(asyncio.Protocol):
 
     async def shut(self) -> None:
         """End everything on this connection, now."""
+        self._keep_alive = False
         task = self._task
         if task is not None:
             task.cancel()
@@ -148,7 +152,7 @@ class Connection(asyncio.Protocol):
             return
         try:
             request = self._take()
-        except BadRequest as error:
+        except BadRequestError as error:
             self._keep_alive = False
             self.whole(400, {"error": {"message": str(error), "type": "invalid_request_error"}}, {})
             self._transport.close()
@@ -173,7 +177,7 @@ class Connection(asyncio.Protocol):
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             if len(self._buffer) > _MAX_HEAD:
-                raise BadRequest("request head larger than 64 KiB")
+                raise BadRequestError("request head larger than 64 KiB")
             return None
         line, headers = _parsed(bytes(self._buffer[:end]))
         length = _length(headers)
@@ -188,21 +192,33 @@ class Connection(asyncio.Protocol):
         return Request(line[0], target.path, dict(parse_qsl(target.query, keep_blank_values=True)), headers, body)
 
 
+def listen(port: int) -> socket.socket:
+    """A listening socket; port 0 is any free one.
+
+    Raises:
+        ConfigError: the port is taken.
+    """
+    try:
+        return socket.create_server((HOST, port), backlog=1024)
+    except OSError as error:
+        raise ConfigError("port", port, f"a free port ({error.strerror})") from None
+
+
 def _parsed(head: bytes) -> tuple[list[str], dict[str, str]]:
     first, *rest = head.decode("latin-1").split("\r\n")
     line = first.split(" ")
     if len(line) != 3 or not line[2].startswith("HTTP/1."):
-        raise BadRequest(f"not an HTTP/1.1 request line: {first[:80]!r}")
+        raise BadRequestError(f"not an HTTP/1.1 request line: {first[:80]!r}")
     pairs = (entry.partition(":") for entry in rest)
     return line, {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
 def _length(headers: Mapping[str, str]) -> int:
     if "transfer-encoding" in headers:
-        raise BadRequest("send the request body with a content-length, not in chunks")
+        raise BadRequestError("send the request body with a content-length, not in chunks")
     given = headers.get("content-length", "0")
     if not given.isdigit():
-        raise BadRequest(f"content-length is not a number: {given!r}")
+        raise BadRequestError(f"content-length is not a number: {given!r}")
     return int(given)
 
 

@@ -57,6 +57,10 @@ class Messages(Dialect):
         content = [_finished(call, index, block) for index, block in enumerate(_shown(call))]
         return _message(call, content, _reason(call), {**_input(call), "output_tokens": call.tokens[1]})
 
+    def error_type(self, problem: Problem) -> str:
+        """Anthropic's error type."""
+        return problem.anthropic_type
+
     def problem(self, problem: Problem) -> JSON:
         """Anthropic's error envelope."""
         error = {"type": problem.anthropic_type, "message": problem.message}

@@ -1,7 +1,7 @@
-"""OpenAI Responses, streamed and whole: every event typed and numbered, the final one carrying the whole response object.
+"""OpenAI Responses, streamed and whole: every event typed and numbered, the last one with the whole response object.
 
-Source: the event types of the openai SDK (`openai.types.responses.response_stream_event`). `Call.output` holds the items that
-have been finished so far, so that a failed or incomplete response can show them.
+Source: the event types of the openai SDK (`openai.types.responses.response_stream_event`). `Call.output` holds the
+items that have been finished so far, so that a failed or incomplete response can show them.
 """
 
 from collections.abc import Iterator
@@ -59,12 +59,12 @@ class Responses(Dialect):
 
     def error(self, call: Call, problem: Problem) -> tuple[Frame, ...]:
         """The flat `error` event, which the SDK hands to its caller as an ordinary event."""
-        code = problem.openai_code or problem.openai_type
+        code = self.error_type(problem)
         return (_event(call, "error", "other", code=code, message=problem.message, param=None),)
 
     def failed(self, call: Call, problem: Problem) -> tuple[Frame, ...]:
         """`response.failed` with what had been finished before."""
-        error = {"code": problem.openai_code or problem.openai_type, "message": problem.message}
+        error = {"code": self.error_type(problem), "message": problem.message}
         return (_event(call, "response.failed", "other", response=snapshot(call, "failed", error=error)),)
 
     def unknown(self, call: Call, frame: Frame) -> tuple[Frame, ...]:
