@@ -201,6 +201,12 @@ def test_recurrence_prefers_the_primitive_period_to_its_multiples() -> None:
     assert recurrence(SENTENCE * 20) == (len(SENTENCE), len(SENTENCE) * 19)
 
 
+def test_recurrence_tells_a_unit_from_the_runs_inside_it() -> None:
+    unit = "a" * 127 + "b" + "a" * 126 + "b"
+    assert recurrence(unit * 4) == (255, 255 * 3)
+    assert recurrence(unit * 4 + "a" * 100) == (255, 255 * 3 + 100)
+
+
 # While the stream is open
 
 

@@ -153,7 +153,8 @@ class _Reader:
         self._tail = text[-TAIL:]
         self._read += len(fresh)
         self._steps += 1
-        self._fences += text.count("```", max(0, len(old) - 2))
+        if "`" in fresh:
+            self._fences += text.count("```", max(0, len(old) - 2))
         if self._lag:
             self._follow(old, text, fresh)
         if not self._lag:

@@ -8,9 +8,9 @@ NEEDLE = 64
 """So many characters must recur before a lag is looked at; every loop worth reporting is far longer than that."""
 
 LONGEST_PERIOD = 2048
-"""Longest unit that is looked for, in characters."""
+"""A unit of so many characters is found, whatever it repeats of itself; one that is longer hardly ever."""
 
-_LONGEST_NEEDLE = 128  # a longer one makes the worst case of `rfind`, which multiplies both lengths, felt
+_LONGEST_NEEDLE = 128  # with a longer one the worst case of `rfind`, which multiplies both lengths, is felt
 _FIRST_STRIDE = 32  # agreement is felt for in steps that double, then halve
 _TRIES = 8  # a unit repeats parts of itself this often at most before the search is left to the next step
 
@@ -18,11 +18,12 @@ _TRIES = 8  # a unit repeats parts of itself this often at most before the searc
 def recurrence(text: str) -> tuple[int, int]:
     """Lag at which the end of `text` repeats itself, and how many characters do; `(0, 0)` if none.
 
-    The smallest lag that has gone round twice is the primitive period and is taken at once. While none has, the lag
-    with the longest agreement is taken: a unit that repeats parts of itself is told from those parts by it.
+    The smallest lag that has gone round four times, for long enough, is the primitive period and is taken at once.
+    While none has, the smallest lag with the longest agreement is taken: that tells a unit from the parts of itself
+    that it repeats, a dashed line for one.
     """
     size = len(text)
-    floor = max(0, size - NEEDLE - LONGEST_PERIOD)
+    floor = max(0, size - _LONGEST_NEEDLE - LONGEST_PERIOD)
     best = (0, 0)
     needle, end = text[-NEEDLE:], size - 1
     for _ in range(_TRIES):
@@ -31,7 +32,7 @@ def recurrence(text: str) -> tuple[int, int]:
             break
         lag = size - len(needle) - at
         match = agreement(text, lag, len(needle))
-        if match >= lag:
+        if match >= max(3 * lag, _LONGEST_NEEDLE):
             return lag, match
         if match > best[1]:
             best = (lag, match)

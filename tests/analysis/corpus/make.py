@@ -162,6 +162,12 @@ LOOPING: dict[str, Looping] = {
         "table", ANSWER + "| name | medium | value | state |\n|---|---|---|---|\n", ROWS, 14
     ),
     "cell-for-ever": Looping("table", ANSWER + "| a | b |\n|---|---|\n| ", "n/a | ", 1200),
+    "table-with-long-rules-as-a-block": Looping(
+        "table",
+        ANSWER,
+        f"| {'name':<58} | {'state':<58} |\n|{'-' * 60}|{'-' * 60}|\n| pump {' ' * 53} | open {' ' * 53} |\n\n",
+        14,
+    ),
     # code, JSON, tool arguments, data
     "line-in-a-fence": Looping(
         "code", ANSWER + "```python\nimport os\n", "    result.append(compute(value, index))\n", 80
