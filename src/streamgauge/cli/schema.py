@@ -1,7 +1,13 @@
 """`streamgauge schema`: generate names, check signals, compare versions, write the reference."""
 
+import json
+from collections import Counter
+from pathlib import Path
+from typing import BinaryIO
+
 import click
 
+from streamgauge.schema import check as checker
 from streamgauge.schema import generate as generator
 from streamgauge.schema import model
 
@@ -12,10 +18,64 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 when names.py does not match the registry.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 when a file does not match the registry.")
 @click.pass_context
 def generate(ctx: click.Context, *, check: bool) -> None:
-    """Write streamgauge/names.py from the registry."""
-    same = generator.write_or_compare(generator.TARGET, generator.names(model.current()), check=check)
-    click.echo(f"names.py {'matches' if same else 'differs from' if check else 'written from'} the registry")
-    ctx.exit(1 if check and not same else 0)
+    """Write names.py and the JSON Schemas of our records from the registry."""
+    _write_all(ctx, generator.outputs(model.current()), check=check)
+
+
+def _write_all(ctx: click.Context, outputs: dict[Path, str], *, check: bool) -> None:
+    same = [generator.write_or_compare(path, text, check=check) for path, text in outputs.items()]
+    for path, matches in zip(outputs, same, strict=True):
+        click.echo(f"{path.name}: {'unchanged' if matches else 'differs' if check else 'written'}")
+    ctx.exit(1 if check and not all(same) else 0)
+
+
+_MARKS = {"error": "red", "warning": "yellow", "info": "blue"}
+_EXIT = {checker.Severity.INFO: 0, checker.Severity.WARNING: 1, checker.Severity.ERROR: 3}
+
+
+@command.command("check")
+@click.argument("files", nargs=-1, required=True, type=click.File("rb"), metavar="FILE...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per finding and a summary at the end.")
+@click.option("--limit", default=20, show_default=True, help="Findings shown per rule; 0 shows all. All are counted.")
+@click.pass_context
+def check_files(ctx: click.Context, files: tuple[BinaryIO, ...], *, as_json: bool, limit: int) -> None:
+    """Validate OTLP JSON, stream reports and reconciliation records, one a line; - reads standard input.
+
+    Exit status: 0 nothing above info, 1 warnings, 3 errors, 2 when the check itself could not run.
+    """
+    counts: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
+    for file in files:
+        one = checker.Checker()
+        for finding in one.lines(checker.read_lines(file)):
+            counts[finding.rule] += 1
+            if limit == 0 or counts[finding.rule] <= limit:
+                _show(finding, file.name, as_json=as_json)
+        seen += one.seen
+    _summarise(counts, seen, as_json=as_json)
+    ctx.exit(max((_EXIT[checker.RULES[rule].severity] for rule in counts), default=0))
+
+
+def _show(finding: checker.Finding, file: str, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"file": file, **finding.to_dict()}))
+        return
+    severity = finding.severity.name.lower()
+    owner = f" (span {finding.span_id})" if finding.span_id else ""
+    click.echo(
+        f"{file}:{finding.line}: {click.style(severity, _MARKS[severity])} {finding.rule}: {finding.message}{owner}"
+    )
+    click.echo(f"    at {finding.path or '$'}. {finding.hint}")
+
+
+def _summarise(counts: Counter[str], seen: Counter[str], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"summary": {"findings": dict(counts), "seen": dict(seen)}}))
+        return
+    for rule, count in counts.most_common():
+        click.echo(f"{count:7} {rule}: {checker.RULES[rule].summary}")
+    what = ", ".join(f"{count} {thing}" for thing, count in seen.items()) or "nothing"
+    click.echo(f"{sum(counts.values())} findings in {what}")

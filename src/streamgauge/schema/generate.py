@@ -1,8 +1,10 @@
-"""names.py from the registry: the one place where an outside name becomes a Python identifier.
+"""names.py and the record schemas from the registry: the one place where an outside name becomes a Python identifier.
 
-Comes in: a Registry and `templates/names.py.j2`. Goes out: the text of names.py, formatted as `ruff format` leaves it.
+Comes in: a Registry and `templates/`. Goes out: the text of names.py, formatted as `ruff format` leaves it, and of
+`json/`.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -11,10 +13,27 @@ from typing import Any
 from streamgauge.errors import ConfigError, SchemaError
 from streamgauge.schema.model import HERE, Attribute, Registry, Signal
 
-TARGET = HERE.parent / "names.py"
+NAMES, RECORDS = HERE.parent / "names.py", HERE / "json"
 WIDTH = 120
 _IDENTIFIER = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 _PREFIXES = ("streamgauge.", "gen_ai.client.", "gen_ai.")
+
+
+def outputs(registry: Registry) -> dict[Path, str]:
+    """Every generated file of the package, with its text."""
+    records = {RECORDS / f"{name}.schema.json": record_schema(registry, name) for name in ("stream", "reconciliation")}
+    return {NAMES: names(registry), **records}
+
+
+def record_schema(registry: Registry, name: str) -> str:
+    """The JSON Schema of one of our records; its enums are those of the registry."""
+
+    def members(key: str, *, null: bool = False) -> str:
+        values: list[str | None] = [member.value for member in registry.attributes[key].members]
+        return json.dumps({"enum": [*values, None] if null else values})
+
+    text = render(f"{name}.schema.json.j2", {}, registry=registry, members=members)
+    return json.dumps(json.loads(text), indent=2) + "\n"
 
 
 def names(registry: Registry) -> str:

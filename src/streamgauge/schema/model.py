@@ -1,7 +1,7 @@
 """The registry as objects: YAML folders in, frozen dataclasses out; a reference that leads nowhere is a SchemaError."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ class Use:
     attribute: Attribute
     level: str
     condition: str = ""
+    annotations: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +237,7 @@ class _Reader:
             else:
                 level = ref.get("requirement_level", "recommended")
                 word, condition = next(iter(level.items())) if isinstance(level, dict) else (level, "")
-                yield Use(self._found(self.attributes, ref["ref"], owner), word, condition)
+                yield Use(self._found(self.attributes, ref["ref"], owner), word, condition, ref.get("annotations", {}))
 
     @staticmethod
     def _found(shelf: Mapping[str, Any], name: str, owner: str) -> Any:

@@ -1,0 +1,89 @@
+"""Our own records, one a line: stream reports and reconciliations. Shape by JSON Schema, then what none can say."""
+
+from functools import cache
+from typing import Any
+
+from streamgauge import names
+from streamgauge.schema.check.attributes import Report
+from streamgauge.schema.check.shapes import Check, record_shape
+from streamgauge.schema.check.spans import rows
+
+STREAM, RECONCILIATION = "streamgauge.stream", "streamgauge.reconciliation/"
+_shape = cache(record_shape)
+_STANDS = frozenset({"committed", "reconciled_committed", "compensation_requested", "compensation_failed"})
+
+
+def check_record(record: dict[str, Any], report: Report) -> bool:
+    """Check one record; False when it is none of ours."""
+    if record.get("type") == STREAM:
+        told = _counted(_shape("stream"), record, report)
+        if not told:
+            _stream(record, report)
+    elif str(record.get("record", "")).startswith(RECONCILIATION):
+        told = _counted(_shape("reconciliation"), record, report)
+        if not told:
+            _reconciliation(record, report)
+    else:
+        return False
+    return True
+
+
+def _counted(shape: Check, record: dict[str, Any], report: Report) -> int:
+    """Number of shape errors; what follows may rely on the shape when there is none."""
+    told = 0
+
+    def counting(rule: str, path: str, message: str) -> None:
+        nonlocal told
+        told += rule == "record.field"
+        report(rule, path, message)
+
+    shape(record, counting, "$")
+    return told
+
+
+def _stream(record: dict[str, Any], report: Report) -> None:
+    if str(record["schema"]).split(".")[0] != names.SCHEMA_VERSION.split(".")[0]:
+        report("record.version", "$.schema", f"{record['schema']}, checked against {names.SCHEMA_VERSION}")
+    if record["timeline"]:
+        rows([_row(row) for row in record["timeline"]], record["chunks"], report, "$.timeline")
+    end = record["duration_s"]
+    last = end if record["ttlt_s"] is None else record["ttlt_s"]
+    for key in ("ttft_s", "ttft_reasoning_s", "ttft_tool_call_s"):
+        at = record[key]
+        if at is not None and not (record["ttft_any_s"] or 0.0) <= at <= last:
+            report(
+                "span.first_times", f"$.{key}", f"{at} is not between the first event and the last content at {last}"
+            )
+    if last > end:
+        report("span.first_times", "$.ttlt_s", f"{last} after the end at {end}")
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        names.CHUNK_INDEX: row["index"],
+        names.CHUNK_COUNT: row["count"],
+        names.CHUNK_FIRST_OFFSET: row["first_s"],
+        names.CHUNK_LAST_OFFSET: row["last_s"],
+    }
+
+
+def _reconciliation(record: dict[str, Any], report: Report) -> None:
+    seen: dict[str, int] = {}
+    for effect in (*record["effects"], *record["undeclared"]):
+        seen[effect["state"]] = seen.get(effect["state"], 0) + 1
+    if seen != {state: count for state, count in record["states"].items() if count}:
+        report("record.states", "$.states", f"{record['states']}, counted {seen}")
+    verdict, completed = record["verdict"], record["outcome"] in ("completed", "length_limited")
+    standing = any(effect["state"] in _STANDS for effect in record["effects"])
+    if verdict == "partial_commit" and (completed or not standing):
+        report(
+            "record.verdict",
+            "$.verdict",
+            f"partial_commit with outcome {record['outcome']}, standing effects: {standing}",
+        )
+    if verdict in ("clean", "compensated") and record["settled"] and standing and not completed:
+        report(
+            "record.verdict",
+            "$.verdict",
+            f"{verdict} although an effect stands and the stream ended {record['outcome']}",
+        )
