@@ -272,13 +272,12 @@ def test_what_on_loop_raises_reaches_nobody_and_the_detector_reads_on() -> None:
     def fail(loop: Loop) -> None:
         raise RuntimeError(f"planted {loop.period}")
 
+    text = SENTENCE * 40 + words(random.Random(5), 2000)
     detector = LoopDetector(fail)
-    for piece in cut(SENTENCE * 40 + words(random.Random(5), 2000), 7):
+    for piece in cut(text, 7):
         detector.feed(piece)
-    loop = detector.finish()
-    assert isinstance(detector.failure, RuntimeError)
-    assert loop is not None
-    assert loop.period == len(SENTENCE)
+    assert detector.finish() == detect(text).finding
+    assert str(detector.failure) == "planted 59"
 
 
 def test_what_on_loop_raises_inside_finish_reaches_nobody() -> None:
@@ -289,6 +288,20 @@ def test_what_on_loop_raises_inside_finish_reaches_nobody() -> None:
     detector.feed(SENTENCE * 4)
     assert detector.finish() is not None
     assert str(detector.failure) == "planted 59"
+
+
+def test_a_piece_that_is_no_text_reaches_nobody_and_the_detector_reads_on() -> None:
+    detector = LoopDetector()
+    detector.feed(None)  # type: ignore[arg-type]
+    assert isinstance(detector.failure, TypeError)
+    detector.feed(SENTENCE * 9)
+    loop = detector.finish()
+    assert loop is not None
+    assert loop.repeats == 9
+
+
+def test_exact_repetition_that_is_honest_here_is_not_suspected_of_drifting() -> None:
+    assert detect(text_of("honest", "list-of-placeholders")).suspect is None
 
 
 # Bounds and privacy

@@ -2,8 +2,7 @@
 
 In: the pieces of one channel of one stream (text and reasoning each have a detector of their own). Out: a `Loop`, which
 holds numbers and a context word, never text. The text is read and forgotten: no more than `TAIL + STEP` characters are
-held between two pieces.
-Nothing is ever stopped from here; `on_loop` tells the caller, who may.
+held between two pieces. Nothing is ever stopped from here; `on_loop` tells the caller, who may.
 
 Pieces are only gathered. Every `STEP` characters, at places that do not depend on how the text was cut into pieces,
 one step is taken: follow the lag that is being followed, or else look for one (`periods`), and ask how long a
@@ -78,7 +77,7 @@ class LoopDetector:
 
     @property
     def failure(self) -> Exception | None:
-        """The last error inside the detector or its `on_loop`; the piece that met it was read or is lost."""
+        """The last error that `on_loop` raised or a piece met that could not be read; the caller may count it."""
         return self._reader.failure
 
     def finish(self) -> Loop | None:
@@ -193,8 +192,15 @@ class _Reader:
             self._need = needed(self._context, self._lag)
         if self._run >= self._need:
             self._told = True
-            if self._on_loop:
-                self._on_loop(self._loop())
+            self._tell()
+
+    def _tell(self) -> None:
+        if not self._on_loop:
+            return
+        try:
+            self._on_loop(self._loop())
+        except Exception as error:
+            self.failure = error
 
     def _loop(self) -> Loop:
         start, copies = self._end - self._run, self._run // self._lag
