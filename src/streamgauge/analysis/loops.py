@@ -128,6 +128,9 @@ class _Reader:
         whole = len(text) - len(text) % STEP
         for at in range(0, whole, STEP):
             self._step(text[at : at + STEP])
+            self._steps += 1
+            if self._steps % _DRIFT_STEPS == 0:
+                self._look_for_drift()
         return text[whole:]
 
     def finish(self, rest: str) -> None:
@@ -147,30 +150,27 @@ class _Reader:
         return loop and replace(loop, share=loop.length / self._read)
 
     def _step(self, fresh: str) -> None:
-        old = self._tail
-        text = old + fresh
-        self._tail = text[-TAIL:]
+        self._tail += fresh
+        text = self._tail
         self._read += len(fresh)
-        self._steps += 1
         if "`" in fresh:
-            self._fences += text.count("```", max(0, len(old) - 2))
+            self._fences += text.count("```", max(0, len(text) - len(fresh) - 2))
         if self._lag:
-            self._follow(old, text, fresh)
+            self._follow(text, fresh)
         if not self._lag:
             lag, match = recurrence(text)
             if lag:
                 self._begin_run(lag, lag + match, self._read)
-                self._judge(text)
-        if self._steps % _DRIFT_STEPS == 0:
-            self._look_for_drift()
+                self._judge(text, len(text))
+        self._tail = text[-TAIL:]
 
-    def _follow(self, old: str, text: str, fresh: str) -> None:
-        to = len(text) - self._lag
-        expected = text[to - len(fresh) : to]
+    def _follow(self, text: str, fresh: str) -> None:
+        old = len(text) - len(fresh)
+        expected = text[old - self._lag : len(text) - self._lag]
         goes_on = len(fresh) if expected == fresh else common_start(expected, fresh)
         self._run += goes_on
         self._end += goes_on
-        self._judge(old)
+        self._judge(text, old)
         if goes_on < len(fresh):
             self._end_run()
 
@@ -184,11 +184,11 @@ class _Reader:
             self._longest = self._loop()
         self._begin_run(0, 0, 0)
 
-    def _judge(self, text: str) -> None:
+    def _judge(self, text: str, to: int) -> None:
         if self._told or self._run < max(LEAST.copies * self._lag, LEAST.characters):
             return
         if not self._need:
-            self._context = context_of(text[-self._lag :], self._fences % 2 == 1)
+            self._context = context_of(text[to - self._lag : to], self._fences % 2 == 1)
             self._need = needed(self._context, self._lag)
         if self._run >= self._need:
             self._told = True
