@@ -1,0 +1,97 @@
+"""How an effect learns where it came from: injection points for whoever captures streams, and a context for whoever
+runs tools.
+
+The ledger knows streams by string reference only. The capture sets the two look-ups below once; without them everything
+works by explicit references.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from streamgauge.ledger.errors import EffectInputError
+from streamgauge.ledger.identity import Origin, describe_tool_call, parse_reference
+
+_origin: ContextVar[Origin | None] = ContextVar("streamgauge_effect_origin", default=None)
+
+
+def _nothing() -> str | None:
+    return None
+
+
+def _unknown(_: object) -> str | None:
+    return None
+
+
+def _unseen(_: str) -> int | None:
+    return None
+
+
+class Lookups:
+    """What the capture tells the ledger; every member may be replaced.
+
+    `current_stream()` -> reference of the stream that this context reads, or None.
+    `tool_call(obj_or_id)` -> reference `stream_ref#tool_call_id` of a tool call seen in a stream of this process, or
+    None. `shown_chars(stream_ref)` -> characters of text shown so far by a live stream of this process, or None.
+    """
+
+    def __init__(self) -> None:
+        self.current_stream: Callable[[], str | None] = _nothing
+        self.tool_call: Callable[[object], str | None] = _unknown
+        self.shown_chars: Callable[[str], int | None] = _unseen
+
+
+lookups = Lookups()
+
+
+@contextmanager
+def came_from(reference: object = None, *, stream: str | None = None) -> Iterator[Origin]:
+    """Let every effect in the block come from this tool call (object, id or reference) or from this stream."""
+    origin = resolve(reference, stream)
+    token = _origin.set(origin)
+    try:
+        yield origin
+    finally:
+        _origin.reset(token)
+
+
+def resolve(tool_call: object = None, stream: str | None = None) -> Origin:
+    """The origin of an effect.
+
+    What was handed over first, then the surrounding block, then the capture's current stream.
+    """
+    if tool_call is None:
+        return _without_call(stream)
+    if isinstance(tool_call, Origin):
+        return tool_call
+    if isinstance(tool_call, str):
+        return _by_text(tool_call, stream)
+    described = describe_tool_call(tool_call)
+    found = lookups.tool_call(tool_call) or (
+        lookups.tool_call(described.tool_call_id) if described.tool_call_id else None
+    )
+    stream_ref = stream or (parse_reference(found).stream_ref if found else _surrounding_stream())
+    return Origin(stream_ref, described.tool_call_id, described.tool, described.args)
+
+
+def _by_text(text: str, stream: str | None) -> Origin:
+    if "#" in text:
+        origin = parse_reference(text)
+        if stream is not None and stream != origin.stream_ref:
+            raise EffectInputError("stream", stream, f"the stream of the reference, {origin.stream_ref!r}")
+        return origin
+    found = lookups.tool_call(text)
+    if found is not None and stream is None:
+        return parse_reference(found)
+    return Origin(stream or _surrounding_stream(), text)
+
+
+def _without_call(stream: str | None) -> Origin:
+    if stream is not None:
+        return parse_reference(stream)
+    return _origin.get() or Origin(lookups.current_stream())
+
+
+def _surrounding_stream() -> str | None:
+    around = _origin.get()
+    return around.stream_ref if around is not None else lookups.current_stream()

@@ -1,0 +1,286 @@
+"""The database behind the ledger: opened safely, written in whole transactions, its failures named.
+
+Comes in: a URL and functions that work on a connection. Goes out: their results, durable. On SQLite concurrent writers
+share one transaction and one fsync (group commit); PostgreSQL does that by itself. May not know what is written.
+
+Every write may be run more than once when a connection is lost or a lock race is lost: a function passed to `write`
+must recognise its own earlier success.
+"""
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from streamgauge.errors import LedgerError
+from streamgauge.ledger import migrations
+from streamgauge.ledger.errors import EffectInputError, StoreUnavailable
+
+T = TypeVar("T")
+Operation = Callable[[sa.Connection], T]
+
+_RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "23505"})
+"""Serialization failure, deadlock, and the lost race of two inserts."""
+
+_RETRIES = 5
+_BACKENDS = ("sqlite", "postgresql")
+
+
+class Database:
+    """One database at `url`: `sqlite:///path` or `postgresql+psycopg://...`.
+
+    Raises `EffectInputError` for a URL that cannot work and `StoreUnavailable` when the database does not answer.
+    """
+
+    def __init__(self, url: str, *, busy_timeout: float = 10.0, pool_size: int = 16) -> None:
+        self._url = parse_url(url)
+        self._busy_timeout = busy_timeout
+        self._pool_size = pool_size
+        self.url = self._url.render_as_string(hide_password=True)
+        self._open()
+        _opened.add(self)
+        self._guarded(self._migrate)
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    def _open(self) -> None:
+        sqlite = self._url.get_backend_name() == "sqlite"
+        self._engine = self._sqlite_engine() if sqlite else self._postgresql_engine()
+        self._commits: GroupCommit | None = GroupCommit(self._engine) if sqlite else None
+
+    def _sqlite_engine(self) -> sa.Engine:
+        engine = sa.create_engine(self._url, connect_args={"timeout": self._busy_timeout, "check_same_thread": False})
+        event.listen(engine, "connect", self._on_sqlite_connect)
+        event.listen(engine, "begin", _begin_on_sqlite)
+        return engine
+
+    def _on_sqlite_connect(self, connection: Any, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None
+        _switch_to_wal(connection, self._busy_timeout)
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA fullfsync=ON")
+
+    def _postgresql_engine(self) -> sa.Engine:
+        engine = sa.create_engine(
+            self._url,
+            pool_size=self._pool_size,
+            max_overflow=self._pool_size,
+            pool_timeout=self._busy_timeout,
+            connect_args={"connect_timeout": max(2, round(self._busy_timeout))},
+        )
+        event.listen(engine, "connect", self._on_postgresql_connect)
+        return engine
+
+    def _on_postgresql_connect(self, connection: Any, _: ConnectionPoolEntry) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = {round(self._busy_timeout * 1000)}")
+            if cursor.execute("SHOW synchronous_commit").fetchone()[0] == "off":
+                cursor.execute("SET synchronous_commit = on")
+        connection.commit()
+
+    def _migrate(self) -> None:
+        with self._engine.connect().execution_options(read=True) as connection, connection.begin():
+            current = migrations.is_current(connection, self.url)
+        if not current:
+            with self._engine.begin() as connection:
+                migrations.upgrade(connection, self.url)
+
+    def read(self, operation: Operation[T]) -> T:
+        """Run `operation` in a transaction of its own that writes nothing."""
+
+        def run() -> T:
+            with self._engine.connect().execution_options(read=True) as connection, connection.begin():
+                return operation(connection)
+
+        return self._guarded(run)
+
+    def write(self, operation: Operation[T]) -> T:
+        """Run `operation`; when this returns, what it wrote is on disk."""
+        commits = self._commits
+        if commits is not None:
+            return self._guarded(lambda: commits.run(operation))
+        return self._guarded(lambda: self._transaction(operation))
+
+    def _transaction(self, operation: Operation[T]) -> T:
+        with self._engine.begin() as connection:
+            return operation(connection)
+
+    def _guarded(self, run: Callable[[], T]) -> T:
+        for attempt in range(_RETRIES):
+            try:
+                return run()
+            except sa.exc.DBAPIError as error:
+                if attempt + 1 == _RETRIES or not _worth_another_try(error):
+                    raise StoreUnavailable(self.url, _reason(error)) from error
+            except sa.exc.TimeoutError as error:
+                raise StoreUnavailable(self.url, "no connection became free in time") from error
+        raise AssertionError  # pragma: no cover - the last attempt returns or raises
+
+    def durability(self) -> dict[str, str]:
+        """What the database itself says about how safely it commits, read back from it."""
+        settings = _SAFETY[self.dialect]
+        return self.read(lambda c: {name: str(c.exec_driver_sql(query).scalar()) for name, query in settings.items()})
+
+    def close(self) -> None:
+        """Give all connections back."""
+        _opened.discard(self)
+        self._engine.dispose()
+
+    def _after_fork(self) -> None:
+        """A child has no business with its parent's connections: leave them open, untouched, and open its own."""
+        _left_behind.append(self._engine)
+        self._engine.dispose(close=False)
+        self._open()
+
+
+_SAFETY = {
+    "sqlite": {"journal_mode": "PRAGMA journal_mode", "synchronous": "PRAGMA synchronous"},
+    "postgresql": {"fsync": "SHOW fsync", "synchronous_commit": "SHOW synchronous_commit"},
+}
+
+
+def parse_url(url: object) -> sa.URL:
+    """`url` as SQLAlchemy sees it, if it is a database that keeps what it is told."""
+    right = "'sqlite:///path/to/file.db' or 'postgresql+psycopg://user:password@host/database'"
+    try:
+        parsed = sa.make_url(url)  # type: ignore[arg-type]
+    except (sa.exc.ArgumentError, ValueError, TypeError, AttributeError):
+        raise EffectInputError("ledger URL", url, right) from None
+    shown = parsed.render_as_string(hide_password=True)
+    if parsed.get_backend_name() not in _BACKENDS:
+        raise EffectInputError("ledger URL", shown, right)
+    if parsed.get_backend_name() == "sqlite" and (parsed.database or ":memory:") == ":memory:":
+        raise EffectInputError("ledger URL", shown, "a file: a ledger in memory forgets what it exists to remember")
+    return parsed
+
+
+def _switch_to_wal(connection: Any, patience: float) -> None:
+    """Switching to WAL does not wait for locks.
+
+    Two processes that open a new file at once meet "database is locked".
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        except connection.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            if mode != "wal":
+                raise connection.OperationalError(f"write-ahead logging is not possible here (journal mode {mode})")
+            return
+
+
+def _begin_on_sqlite(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("read") else "BEGIN IMMEDIATE")
+
+
+def _worth_another_try(error: sa.exc.DBAPIError) -> bool:
+    return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _RETRYABLE_SQLSTATES
+
+
+def _reason(error: sa.exc.DBAPIError) -> str:
+    return (
+        f"{type(error.orig).__name__}: {str(error.orig).strip().splitlines()[0]}"
+        if str(error.orig)
+        else repr(error.orig)
+    )
+
+
+class _Ticket:
+    """One operation on its way through a group commit."""
+
+    def __init__(self, operation: Operation[Any]) -> None:
+        self.operation = operation
+        self.done = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def outcome(self) -> Any:
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+class GroupCommit:
+    """Lets writers share a transaction: whoever finds the door free takes everybody who waits along.
+
+    While one transaction is being forced to disk the others queue up, and the next leader commits them all at once.
+    Needs no thread of its own, so a lone writer pays nothing for it.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._door = threading.Lock()
+        self._queue_lock = threading.Lock()
+        self._queue: list[_Ticket] = []
+
+    def run(self, operation: Operation[T]) -> T:
+        """Run `operation` in the next transaction.
+
+        Returns when that is on disk, raises what the operation or the commit raised.
+        """
+        ticket = _Ticket(operation)
+        with self._queue_lock:
+            self._queue.append(ticket)
+        with self._door:
+            if not ticket.done:
+                self._lead()
+        result: T = ticket.outcome()
+        return result
+
+    def _lead(self) -> None:
+        with self._queue_lock:
+            batch, self._queue = self._queue, []
+        try:
+            self._commit(batch)
+        except Exception as error:
+            for ticket in batch:
+                ticket.done, ticket.error = True, ticket.error or error
+        except BaseException:
+            # The leader was interrupted, the others were not: they lead themselves once the door is free.
+            with self._queue_lock:
+                self._queue = batch + self._queue
+            raise
+
+    def _commit(self, batch: list[_Ticket]) -> None:
+        with self._engine.begin() as connection:
+            for ticket in batch:
+                self._perform(connection, ticket, alone=len(batch) == 1)
+        for ticket in batch:
+            ticket.done = True
+
+    def _perform(self, connection: sa.Connection, ticket: _Ticket, *, alone: bool) -> None:
+        ticket.error = None
+        if alone:
+            ticket.result = ticket.operation(connection)
+            return
+        try:
+            with connection.begin_nested():
+                ticket.result = ticket.operation(connection)
+        except LedgerError as error:
+            ticket.error = error
+
+
+_opened: "weakref.WeakSet[Database]" = weakref.WeakSet()
+_left_behind: list[sa.Engine] = []
+
+
+def _after_fork() -> None:
+    for database in list(_opened):
+        database._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,231 @@
+"""One transaction's view of the ledger: reads rows, collects changes, writes them together, and keeps the facts to
+tell.
+
+Comes in: a connection inside a write transaction. Goes out: rows and facts. Locks are always taken in one order, the
+stream before its effects, so that transactions wait for each other but never in a circle.
+"""
+
+import dataclasses
+from typing import Any
+
+import sqlalchemy as sa
+
+from streamgauge.ledger import verdict
+from streamgauge.ledger.entry import Entry, Reconciliation, StreamRow, ToolCall
+from streamgauge.ledger.facts import EffectMoved, Fact, Reconciled
+from streamgauge.ledger.states import EffectState, Step, advance
+from streamgauge.ledger.tables import (
+    UNSETTLED_VALUES,
+    call_of,
+    effects,
+    entry_of,
+    history,
+    reconciliations,
+    stream_of,
+    streams,
+    tool_calls,
+)
+
+_ENTRY_FIELDS = tuple(field.name for field in dataclasses.fields(Entry))
+
+_LATEST = (
+    sa.select(effects)
+    .where(effects.c.key == sa.bindparam("of_key"))
+    .order_by(effects.c.attempt.desc())
+    .limit(1)
+    .with_for_update()
+)
+_ATTEMPT = sa.select(effects).where(
+    effects.c.key == sa.bindparam("of_key"), effects.c.attempt == sa.bindparam("of_attempt")
+)
+_STREAM = sa.select(streams).where(streams.c.ref == sa.bindparam("of_ref")).with_for_update()
+_INSERT = sa.insert(effects)
+_NOTE = sa.insert(history)
+_OF_STREAM = sa.select(effects).where(effects.c.stream_ref == sa.bindparam("of_ref"))
+_CALLS = sa.select(tool_calls).where(tool_calls.c.stream_ref == sa.bindparam("of_ref"))
+
+
+class Journal:
+    """Reads through `connection`; `flush` writes what was collected."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+        self.facts: list[Fact] = []
+        self._notes: list[dict[str, Any]] = []
+        self._new: dict[tuple[str, int], Entry] = {}
+        self._changed: dict[tuple[str, int], Entry] = {}
+
+    def latest(self, key: str) -> Entry | None:
+        """The newest attempt under `key`, locked until the end of the transaction."""
+        row = self.connection.execute(_LATEST, {"of_key": key}).first()
+        return None if row is None else entry_of(row)
+
+    def attempt(self, key: str, attempt: int) -> Entry | None:
+        """One attempt under `key`, locked until the end of the transaction."""
+        row = self.connection.execute(_ATTEMPT.with_for_update(), {"of_key": key, "of_attempt": attempt}).first()
+        return None if row is None else entry_of(row)
+
+    def stream(self, ref: str) -> StreamRow | None:
+        """The stream, locked until the end of the transaction."""
+        row = self.connection.execute(_STREAM, {"of_ref": ref}).first()
+        return None if row is None else stream_of(row)
+
+    def begin_stream(self, stream: StreamRow) -> StreamRow:
+        """Insert `stream` unless it is known; the row as it is, locked."""
+        values = dataclasses.asdict(stream)
+        self.connection.execute(_insert_or_ignore(self.connection.dialect.name), values)
+        found = self.stream(stream.ref)
+        assert found is not None  # noqa: S101 - inserted above, and nobody else can remove it now
+        return found
+
+    def change_stream(self, ref: str, **values: Any) -> None:
+        """Write columns of a stream at once."""
+        self.connection.execute(sa.update(streams).where(streams.c.ref == ref).values(**values))
+
+    def add(self, entry: Entry) -> Entry:
+        """A new entry."""
+        self._new[entry.key, entry.attempt] = entry
+        self._tell(entry, None, None, entry.intended_ns, None)
+        return entry
+
+    def move(self, entry: Entry, step: Step, at_ns: int, *, actor: str | None = None, **values: Any) -> Entry:
+        """Take `step`; raises `IllegalTransition`. A stamp never precedes the entry's last one."""
+        at_ns = max(at_ns, entry.changed_ns)
+        moved = dataclasses.replace(entry, state=advance(entry.state, step), changed_ns=at_ns, **values)
+        self._tell(moved, step, entry.state, at_ns, actor)
+        return self._put(moved)
+
+    def change(self, entry: Entry, **values: Any) -> Entry:
+        """Change columns without a step."""
+        return self._put(dataclasses.replace(entry, **values))
+
+    def _put(self, entry: Entry) -> Entry:
+        where = self._new if (entry.key, entry.attempt) in self._new else self._changed
+        where[entry.key, entry.attempt] = entry
+        return entry
+
+    def _tell(
+        self, entry: Entry, step: Step | None, previous: EffectState | None, at_ns: int, actor: str | None
+    ) -> None:
+        self.facts.append(EffectMoved(entry, step, previous, at_ns))
+        self.note(str(entry.state), at_ns, entry, actor=actor, detail=entry.reason if step else None)
+
+    def note(
+        self,
+        what: str,
+        at_ns: int,
+        entry: Entry | None = None,
+        *,
+        stream_ref: str | None = None,
+        actor: str | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """Append one line to the history."""
+        key, attempt = (entry.key, entry.attempt) if entry else (None, None)
+        ref = stream_ref or (entry.stream_ref if entry else None)
+        self._notes.append(
+            {
+                "at_ns": at_ns,
+                "what": what,
+                "key": key,
+                "attempt": attempt,
+                "stream_ref": ref,
+                "actor": actor,
+                "detail": detail,
+            }
+        )
+
+    def flush(self) -> None:
+        """Write what was collected."""
+        if self._new:
+            self.connection.execute(_INSERT, [_values(entry) for entry in self._new.values()])
+        for entry in self._changed.values():
+            where = (effects.c.key == entry.key) & (effects.c.attempt == entry.attempt)
+            self.connection.execute(sa.update(effects).where(where).values(**_mutable(entry)))
+        if self._notes:
+            self.connection.execute(_NOTE, self._notes)
+        self._new, self._changed, self._notes = {}, {}, []
+
+    def entries_of(self, ref: str) -> list[Entry]:
+        """All entries of a stream."""
+        return [entry_of(row) for row in self.connection.execute(_OF_STREAM, {"of_ref": ref})]
+
+    def calls_of(self, ref: str) -> list[ToolCall]:
+        """All tool calls seen in a stream."""
+        return [call_of(row) for row in self.connection.execute(_CALLS, {"of_ref": ref})]
+
+    def touch(self, ref: str, at_ns: int) -> None:
+        """Something about the stream changed.
+
+        Write its record, if everything is settled, or leave that to the reconciler.
+        """
+        self.flush()
+        stream = self.stream(ref)
+        if stream is None:
+            return
+        if stream.outcome in verdict.UNDECIDED:
+            self._reopen(stream, at_ns)
+            return
+        entries, calls = self.entries_of(ref), self.calls_of(ref)
+        missing = any(call.complete for call in verdict.undeclared(entries, calls))
+        if missing or any(entry.state in UNSETTLED_VALUES for entry in entries):
+            self._reopen(stream, at_ns)
+        else:
+            self.record(stream, entries, calls, at_ns, settled=True)
+
+    def _reopen(self, stream: StreamRow, at_ns: int) -> None:
+        if not stream.open:
+            self.change_stream(stream.ref, open=True, changed_ns=at_ns)
+
+    def record(
+        self, stream: StreamRow, entries: list[Entry], calls: list[ToolCall], at_ns: int, *, settled: bool
+    ) -> Reconciliation | None:
+        """Write the reconciliation record of a stream that touched the world, if it says anything new."""
+        record = verdict.reconcile(stream, entries, calls, at_ns=at_ns, settled=settled)
+        said = verdict.fingerprint(record)
+        news = bool(entries or calls) and said != self._last_said(stream)
+        if news:
+            self._write_record(record, said)
+        seen = {"revision": record.revision, "verdict": str(record.verdict)} if news else {}
+        self.change_stream(stream.ref, open=False, **seen)
+        return record if news else None
+
+    def _write_record(self, record: Reconciliation, said: str) -> None:
+        self.connection.execute(
+            sa.insert(reconciliations).values(
+                stream_ref=record.stream,
+                revision=record.revision,
+                at_ns=record.at_ns,
+                verdict=str(record.verdict),
+                settled=record.settled,
+                fingerprint=said,
+                body=record.to_dict(),
+            )
+        )
+        self.facts.append(Reconciled(record))
+
+    def _last_said(self, stream: StreamRow) -> str | None:
+        where = (reconciliations.c.stream_ref == stream.ref) & (reconciliations.c.revision == stream.revision)
+        return self.connection.execute(sa.select(reconciliations.c.fingerprint).where(where)).scalar()
+
+
+def _insert_or_ignore(dialect: str) -> Any:
+    if dialect == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(streams).on_conflict_do_nothing()
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(streams).on_conflict_do_nothing()
+
+
+def _values(entry: Entry) -> dict[str, Any]:
+    return {name: getattr(entry, name) for name in _ENTRY_FIELDS} | {"state": str(entry.state)}
+
+
+_FIXED = frozenset({"key", "attempt", "tool", "kind", "args_hash", "intended_ns", "stream_ref", "tool_call_id"})
+"""Columns that never change once written."""
+
+
+def _mutable(entry: Entry) -> dict[str, Any]:
+    return {name: value for name, value in _values(entry).items() if name not in _FIXED}

@@ -1,0 +1,546 @@
+"""The ledger: durable effects, the fence, approvals, and a reconciliation record for every stream that touched the
+world.
+
+Comes in: declarations of effects, and streams by string reference from whoever reads them. Goes out: entries, records,
+facts to listeners. Wires the rooms of this package together and decides nothing that a table or a policy could decide.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from streamgauge.clock import SYSTEM_CLOCK, Clock
+from streamgauge.ledger import identity, retention
+from streamgauge.ledger.database import Database
+from streamgauge.ledger.effects import make_effect
+from streamgauge.ledger.entry import Entry, StreamRow, ToolCall
+from streamgauge.ledger.errors import (
+    ApprovalRequired,
+    EffectInputError,
+    EffectRefused,
+    NoEffect,
+    StoreUnavailable,
+    UnknownEntry,
+    UnknownTool,
+)
+from streamgauge.ledger.facts import Fact, Reconciled, StoreTrouble
+from streamgauge.ledger.identity import Origin
+from streamgauge.ledger.owed import Debt, Owed
+from streamgauge.ledger.owner import InFlight, owner
+from streamgauge.ledger.policy import LedgerSettings, Policy, ToolClass
+from streamgauge.ledger.reading import Reading, Statistics
+from streamgauge.ledger.reconciler import Probe, Reconciler, Report, within
+from streamgauge.ledger.stamps import Stamps
+from streamgauge.ledger.states import EffectState, Meaning, Step
+from streamgauge.ledger.store import Store
+
+_log = logging.getLogger("streamgauge.ledger")
+_SECOND = 1_000_000_000
+
+Listener = Callable[[Fact], None]
+Compensation = Callable[[Entry], Any]
+
+OUTCOMES = (
+    "completed",
+    "length_limited",
+    "content_filtered",
+    "truncated",
+    "failed",
+    "timed_out",
+    "cancelled",
+    "abandoned",
+    "detached",
+    "crashed",
+)
+"""The closed set of stream outcomes."""
+
+
+class Ledger:
+    """A ledger at `url` (`sqlite:///effects.db`, `postgresql+psycopg://...`). Safe from any thread, usable after a
+    fork.
+
+    `settings`: see `LedgerSettings`; single ones may be given by name (`fence="warn"`). `clock`: where time comes from.
+    `jsonl`: a path or a callable that gets every reconciliation record. `reconcile_every`: seconds between runs of a
+    background reconciler, which also renews the leases of what runs long; None for no thread.
+
+    Raises `EffectInputError` for a URL or setting that cannot work, `StoreUnavailable`, `NewerSchema`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        settings: LedgerSettings | None = None,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        jsonl: str | Path | Callable[[dict[str, Any]], None] | None = None,
+        reconcile_every: float | None = None,
+        **choices: Any,
+    ) -> None:
+        self.settings = _settings(settings, choices)
+        self._stamps = Stamps(clock)
+        self._database = Database(url, busy_timeout=self.settings.busy_timeout, pool_size=self.settings.pool_size)
+        self.url = self._database.url
+        self._store = Store(self._database, self._publish)
+        self._reading = Reading(self._database)
+        self._listeners: list[Listener] = [_jsonl(jsonl)] if jsonl is not None else []
+        self._probes: dict[str, Probe] = {}
+        self._compensations: dict[str, Compensation] = {}
+        self._in_flight = InFlight()
+        self._owed = Owed()
+        self._reconciler = Reconciler(
+            self._store, self._stamps, self.settings, self._probes, self._undo, self._compensations, self._in_flight
+        )
+        self._over = threading.Event()
+        self._thread = self._start_background(reconcile_every)
+
+    # Effects
+
+    def effect(self, tool: Any = None, **declared: Any) -> Any:
+        """A decorator or context manager around one effect; see `streamgauge.ledger.effect` for the arguments."""
+        if callable(tool):
+            return make_effect(lambda: self)(tool)
+        return make_effect(lambda: self, tool, **declared)
+
+    def draft(
+        self,
+        tool: str,
+        tool_class: ToolClass,
+        key: str,
+        origin: Origin,
+        args: Any,
+        *,
+        show: tuple[str, ...] = (),
+        confidence: float | None = None,
+        token: str = "",
+        lease: float | None = None,
+        compensates: str | None = None,
+    ) -> Entry:
+        """An entry that is checked but not written yet."""
+        if self.settings.tools is not None and tool not in self.settings.tools and compensates is None:
+            raise UnknownTool(tool, "entry in the setting 'tools'", self.settings.tools)
+        now = self._stamps.now()
+        return Entry(
+            key=key,
+            attempt=1,
+            tool=tool,
+            kind=tool_class.kind,
+            state=EffectState.INTENDED,
+            args_hash=identity.args_hash(tool, args),
+            args_view=identity.view(tool, args, show),
+            token=token,
+            intended_ns=now,
+            changed_ns=now,
+            stream_ref=origin.stream_ref,
+            tool_call_id=origin.tool_call_id,
+            reversible=tool_class.reversible,
+            idempotent=tool_class.idempotent,
+            confidence=confidence,
+            compensates=compensates,
+            owner=owner(),
+            lease_ns=now + int((lease or self.settings.lease) * _SECOND),
+        )
+
+    def admit(self, wanted: Entry, policy: Policy | None, *, announce: bool, here: bool) -> Entry:
+        """Write intent and start of an effect, or raise the `EffectRefused` that keeps it from starting."""
+        policy = policy or self.settings.policy_of(wanted.tool)
+        mode = policy.decide(wanted.confidence)
+        wanted = _stamped(wanted, self._stamps.now(), mode, policy)
+        self._in_flight.add(wanted.token)
+        try:
+            return self._admit(wanted, "announce" if announce else mode, policy, here)
+        except BaseException:
+            self._in_flight.discard(wanted.token)
+            raise
+
+    def _admit(self, wanted: Entry, mode: str, policy: Policy, here: bool) -> Entry:
+        self._owed.repay()
+        try:
+            return self._store.admit(wanted, mode, self.settings.fence, here=here)
+        except ApprovalRequired as waiting:
+            if mode != "page" or waiting.entry is None or waiting.entry.token != wanted.token:
+                raise
+            return self._page(wanted, waiting, policy, here)
+        except StoreUnavailable as trouble:
+            return self._without_store(wanted, mode, trouble)
+
+    def _page(self, wanted: Entry, waiting: ApprovalRequired, policy: Policy, here: bool) -> Entry:
+        assert policy.pager is not None and waiting.entry is not None  # noqa: S101 - the policy checked it
+        said = policy.pager(waiting.entry)
+        if said is None:
+            raise waiting
+        step = Step.APPROVE if said else Step.DENY
+        self._store.decide(wanted.key, step, "pager", self._stamps.now(), wanted.args_hash)
+        return self._admit(_stamped(wanted, self._stamps.now(), "page", policy), "silent", policy, here)
+
+    def _without_store(self, wanted: Entry, mode: str, trouble: StoreUnavailable) -> Entry:
+        if self.settings.on_store_failure != "memory" or mode != "silent":
+            trouble.entry = wanted
+            raise trouble
+        started = _in_memory(wanted, self._stamps.now())
+        self._owe(f"the start of {started.tool} ({started.key})", started, lambda: self._store.adopt(started), trouble)
+        return started
+
+    def settle(self, entry: Entry, step: Step, **values: Any) -> Entry:
+        """Write the outcome of a started effect.
+
+        A store that is away gets it later: the effect has happened, nothing can be refused.
+        """
+        now = self._stamps.now()
+        values |= {"settled_ns": now} | ({"committed_ns": now} if step is Step.COMMIT else {})
+        self._in_flight.discard(entry.token)
+        try:
+            if not self._owed.repay():
+                raise StoreUnavailable(self.url, "earlier writes are still owed")
+            return self._store.settle(entry, step, now, **values)
+        except StoreUnavailable as trouble:
+            what = f"the outcome ({step}) of {entry.tool} ({entry.key})"
+            self._owe(what, entry, lambda: self._settle_latest(entry, step, now, values), trouble)
+            return entry
+
+    def _settle_latest(self, entry: Entry, step: Step, at_ns: int, values: dict[str, Any]) -> None:
+        """What ran without the store may have been adopted under another attempt: its token finds it."""
+        mine = [e for e in self._reading.entries(key=entry.key) if e.token == entry.token]
+        self._store.settle(mine[-1] if mine else entry, step, at_ns, **values)
+
+    def _owe(self, what: str, entry: Entry | None, pay: Callable[[], object], trouble: StoreUnavailable) -> None:
+        self._owed.add(Debt(what, entry, pay), trouble)
+        self._publish([StoreTrouble(trouble.reason, entry)])
+
+    @property
+    def unstored(self) -> list[Entry]:
+        """Effects whose last word is in memory only, because the store was away."""
+        return self._owed.entries()
+
+    # Approvals
+
+    def approve(self, key: str, by: str, args: Any = None) -> Entry:
+        """Let a waiting effect run, when it is called again.
+
+        With `args` the approval is for these arguments and no others.
+        """
+        return self._store.decide(key, Step.APPROVE, _somebody(by), self._stamps.now(), self._hash_for(key, args))
+
+    def deny(self, key: str, by: str, args: Any = None) -> Entry:
+        """Refuse a waiting effect for good."""
+        return self._store.decide(key, Step.DENY, _somebody(by), self._stamps.now(), self._hash_for(key, args))
+
+    def _hash_for(self, key: str, args: Any) -> str | None:
+        return None if args is None else identity.args_hash(self._last(key).tool, args)
+
+    def _last(self, key: str) -> Entry:
+        found = self._reading.entries(key=key)
+        if not found:
+            raise UnknownEntry(key)
+        return found[-1]
+
+    # Streams, by reference
+
+    def begin_stream(self, ref: str, *, at_ns: int | None = None, trace: Mapping[str, Any] | None = None) -> None:
+        """Write down that this process reads the stream `ref`; if the process dies, the stream is found as crashed."""
+        now = at_ns if at_ns is not None else self._stamps.now()
+        lease = now + int(self.settings.lease * _SECOND)
+        row = StreamRow(_reference(ref), now, owner(), lease, trace=trace, changed_ns=now)
+        self._told(f"the begin of stream {ref}", lambda: self._store.begin_stream(row))
+
+    def cancel(self, ref: str, initiator: str = "unknown", *, at_ns: int | None = None) -> None:
+        """Put the fence up: no effect of the stream that has not started will.
+
+        Works from any process, before or after the end.
+        """
+        told, now = at_ns is not None, at_ns if at_ns is not None else self._stamps.now()
+        hold = self.settings.fence == "refuse"
+        _reference(ref)
+        self._told(
+            f"the cancel of stream {ref}",
+            lambda: self._store.stop_stream(ref, initiator, now, told=told, hold=hold),
+        )
+
+    def end_stream(
+        self,
+        ref: str,
+        outcome: str,
+        initiator: str | None = None,
+        phase: str | None = None,
+        *,
+        at_ns: int | None = None,
+        failure_mode: str | None = None,
+        shown_chars: int | None = None,
+        usage: Mapping[str, Any] | None = None,
+        trace: Mapping[str, Any] | None = None,
+        only_if_known: bool = False,
+    ) -> None:
+        """Write down how the stream ended; on disk when this returns.
+
+        `only_if_known`: not for streams that no effect came from.
+        """
+        if outcome not in OUTCOMES:
+            raise EffectInputError("outcome", outcome, "one of " + ", ".join(OUTCOMES))
+        told, now = at_ns is not None, at_ns if at_ns is not None else self._stamps.now()
+        values: dict[str, Any] = {
+            "outcome": outcome,
+            "initiator": initiator,
+            "phase": phase,
+            "failure_mode": failure_mode,
+        }
+        values |= {"shown_chars": shown_chars, "usage": usage, "trace": trace}
+        hold = self.settings.fence == "refuse"
+        _reference(ref)
+        self._told(
+            f"the end of stream {ref}",
+            lambda: self._store.end_stream(ref, now, values, told=told, hold=hold, known=only_if_known),
+        )
+
+    def observe_tool_call(
+        self,
+        ref: str,
+        tool_call_id: str,
+        name: str,
+        args_hash: str | None = None,
+        complete: bool = True,
+        *,
+        at_ns: int | None = None,
+    ) -> None:
+        """Write down that the model made a tool call in the stream; without an effect it is shown as undeclared."""
+        at_ns = at_ns if at_ns is not None else self._stamps.now()
+        call = ToolCall(_reference(ref), tool_call_id, name, args_hash, complete, at_ns)
+        self._told(f"the tool call {tool_call_id} of stream {ref}", lambda: self._store.observe(call))
+
+    def _told(self, what: str, write: Callable[[], object]) -> None:
+        """Something that was told and cannot be refused.
+
+        What the store does not take now is owed, and the caller hears of it.
+        """
+        try:
+            if not self._owed.repay():
+                raise StoreUnavailable(self.url, "earlier writes are still owed")
+            write()
+        except StoreUnavailable as trouble:
+            self._owe(what, None, write, trouble)
+            if self.settings.on_store_failure == "refuse":
+                raise
+
+    # Reconciliation
+
+    def probe(self, tool: str, function: Probe) -> None:
+        """Register how to find out whether an effect of `tool` happened.
+
+        `function(entry)`, sync or async, answers True, False or None (not known yet). The tool "*" stands for all
+        others.
+        """
+        self._probes[_tool_or_any(tool)] = _callable("probe", tool, function)
+
+    def compensate(self, tool: str, function: Compensation) -> None:
+        """Register how to undo an effect of `tool`: `function(entry)`.
+
+        An exception means that it is not proven to be undone.
+        """
+        self._compensations[identity.tool_name(tool)] = _callable("compensation", tool, function)
+
+    def request_compensation(self, key: str, by: str) -> Entry:
+        """Ask for an effect that stands to be undone; the next `reconcile` does it."""
+        tool = self._last(key).tool
+        if tool not in self._compensations:
+            raise UnknownTool(tool, "compensation", sorted(self._compensations))
+        return self._store.request_undo(key, self._stamps.now(), _somebody(by))
+
+    def reconcile(self) -> Report:
+        """Resolve what can be resolved now.
+
+        Probes, the dead, expired approvals, compensations, records that are due.
+        """
+        self._owed.repay()
+        self._renew()
+        return self._reconciler.run()
+
+    def _undo(self, entry: Entry) -> None:
+        """A compensation is an effect too: intent first, never run twice, probed if it dies ("<tool>.compensation")."""
+        tool = f"{entry.tool}.compensation"
+        key = identity.compensation_key(entry.key)
+        kind = ToolClass("compensation", reversible=False, idempotent=False)
+        wanted = self.draft(
+            tool, kind, key, Origin(), {"key": entry.key}, token=identity.token(), compensates=entry.key
+        )
+        try:
+            child = self.admit(wanted, Policy(), announce=False, here=False)
+        except EffectRefused as earlier:
+            self._follow(entry, earlier.entry)
+            return
+        self._run_compensation(entry, child)
+
+    def _run_compensation(self, entry: Entry, child: Entry) -> None:
+        try:
+            within(self.settings.probe_timeout, self._compensations[entry.tool], entry)
+        except BaseException as error:
+            self.settle(child, Step.FAIL if isinstance(error, NoEffect) else Step.LOSE, reason=type(error).__name__)
+            self._compensated(entry, Step.FAIL_COMPENSATION, f"the compensation raised {type(error).__name__}")
+            return
+        self.settle(child, Step.COMMIT)
+        self._compensated(entry, Step.COMPENSATE, None)
+
+    def _follow(self, entry: Entry, child: Entry | None) -> None:
+        """An earlier run of the compensation already says, or will say, what became of it."""
+        if child is not None and child.meaning is Meaning.STANDS:
+            self._compensated(entry, Step.COMPENSATE, None)
+        elif child is not None and child.meaning is Meaning.UNKNOWN and child.tool not in self._probes:
+            self._compensated(entry, Step.FAIL_COMPENSATION, "the compensation died and nobody can tell how far it got")
+
+    def _compensated(self, entry: Entry, step: Step, reason: str | None) -> None:
+        now = self._stamps.now()
+        times = {"compensated_ns": now} if step is Step.COMPENSATE else {"reason": reason}
+        self._store.settle(entry, step, now, **times)
+
+    def _start_background(self, every: float | None) -> threading.Thread | None:
+        if every is None:
+            return None
+        thread = threading.Thread(target=self._background, args=(every,), name="streamgauge-reconciler", daemon=True)
+        thread.start()
+        return thread
+
+    def _background(self, every: float) -> None:
+        while not self._over.wait(every):
+            try:
+                self.reconcile()
+            except Exception:
+                _log.exception("the background reconciler will try again in %g s", every)
+
+    def _renew(self) -> None:
+        lease = self._stamps.now() + int(self.settings.lease * _SECOND)
+        self._store.renew(owner(), self._in_flight, lease)
+
+    # Questions
+
+    def entries(self, **wanted: Any) -> list[Entry]:
+        """Entries by `key`, `stream`, `tool`, `state`, `unsettled`; at most `limit`."""
+        return self._reading.entries(**wanted)
+
+    def streams(self, **wanted: Any) -> list[StreamRow]:
+        """Streams, by `ref`; at most `limit`."""
+        return self._reading.streams(**wanted)
+
+    def reconciliations(self, **wanted: Any) -> list[dict[str, Any]]:
+        """Newest reconciliation record per stream, by `stream`, `verdict`; all revisions with `history=True`."""
+        return self._reading.reconciliations(**wanted)
+
+    def undeclared(self, **wanted: Any) -> list[ToolCall]:
+        """Tool calls that were seen in a stream and for which no effect was declared."""
+        return self._reading.undeclared(**wanted)
+
+    def history(self, **wanted: Any) -> list[dict[str, Any]]:
+        """Every step, refusal and probe of a `key` or `stream`."""
+        return self._reading.history(**wanted)
+
+    def statistics(self) -> Statistics:
+        """The numbers behind the metrics; a handful of indexed queries."""
+        return self._reading.statistics(self._stamps.now())
+
+    def export(self) -> Iterator[str]:
+        """The whole ledger as JSON lines."""
+        return self._reading.export()
+
+    def durability(self) -> dict[str, str]:
+        """How safely the database commits, as it says itself."""
+        return self._database.durability()
+
+    def prune(self, older_than: float) -> dict[str, int]:
+        """Forget what is settled, reconciled and older than this many seconds; never what is unreconciled.
+
+        Rows removed per table.
+        """
+        if not older_than >= 0:
+            raise EffectInputError("older_than", older_than, "a number of seconds, 0 or more")
+        return retention.prune(self._database, self._stamps.now() - int(older_than * _SECOND))
+
+    # Listeners
+
+    def on_change(self, listener: Listener) -> None:
+        """Call `listener` with every fact (`streamgauge.ledger.facts`) once it is on disk.
+
+        Its exceptions are logged and go no further.
+        """
+        self._listeners.append(listener)
+
+    def _publish(self, facts: list[Fact]) -> None:
+        for listener in self._listeners if facts else ():
+            for fact in facts:
+                try:
+                    listener(fact)
+                except Exception:
+                    _log.exception("a listener of the ledger failed")
+
+    def close(self) -> None:
+        """Stop the background reconciler, repay what is owed and give the connections back."""
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join(timeout=self.settings.probe_timeout)
+        if not self._owed.repay():
+            _log.error("closed while %d writes are in memory only: %s", len(self._owed), [e.key for e in self.unstored])
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _settings(settings: LedgerSettings | None, choices: dict[str, Any]) -> LedgerSettings:
+    known = LedgerSettings.__dataclass_fields__
+    for name in choices:
+        if name not in known:
+            raise EffectInputError("ledger setting", name, "one of " + ", ".join(known))
+    base = {name: getattr(settings, name) for name in known} if settings is not None else {}
+    return LedgerSettings(**base | choices)
+
+
+def _stamped(wanted: Entry, now: int, mode: str, policy: Policy) -> Entry:
+    expires = now + int(policy.expires_after * _SECOND)
+    lease = wanted.lease_ns + now - wanted.changed_ns if wanted.lease_ns is not None else None
+    return replace(wanted, intended_ns=now, changed_ns=now, policy=mode, expires_ns=expires, lease_ns=lease)
+
+
+def _in_memory(wanted: Entry, now: int) -> Entry:
+    return replace(wanted, state=EffectState.STARTED, started_ns=now, changed_ns=now, reason="the store was away")
+
+
+def _reference(ref: str) -> str:
+    origin = identity.parse_reference(ref)
+    if origin.tool_call_id is not None:
+        raise EffectInputError("stream reference", ref, "a reference without '#'")
+    return ref
+
+
+def _somebody(by: object) -> str:
+    if isinstance(by, str) and by.strip():
+        return by
+    raise EffectInputError("by", by, "the name of whoever decides")
+
+
+def _callable(what: str, tool: str, function: Any) -> Any:
+    if not callable(function):
+        raise EffectInputError(f"{what} of {tool}", function, "a function that takes the entry")
+    return function
+
+
+def _tool_or_any(tool: str) -> str:
+    return tool if tool == "*" else identity.tool_name(tool)
+
+
+def _jsonl(target: str | Path | Callable[[dict[str, Any]], None]) -> Listener:
+    def write(body: dict[str, Any]) -> None:
+        with Path(target).open("a", encoding="utf-8") as file:  # type: ignore[arg-type]
+            file.write(json.dumps(body, sort_keys=True) + "\n")
+
+    emit = target if callable(target) else write
+
+    def listen(fact: Fact) -> None:
+        if isinstance(fact, Reconciled):
+            emit(fact.record.to_dict())
+
+    return listen

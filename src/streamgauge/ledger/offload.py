@@ -1,0 +1,43 @@
+"""Durable writes from async code: off the event loop where possible, and never lost to a cancel.
+
+A task that is cancelled while it waits here waits on, synchronously, for the write that is under way (milliseconds),
+and is cancelled afterwards: an `await` in a `finally` would be cancelled again under anyio and the write lost. Outside
+asyncio (trio) the write happens in place.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_WRITERS = 32
+
+
+@lru_cache(maxsize=2)
+def _executor(_pid: int) -> ThreadPoolExecutor:
+    """One pool per process: threads do not survive a fork."""
+    return ThreadPoolExecutor(_WRITERS, thread_name_prefix="streamgauge-ledger")
+
+
+def _in_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+async def offload(work: Callable[[], T]) -> T:
+    """The result of `work`; when this ends, however it ends, `work` has been done."""
+    if not _in_asyncio():
+        return work()
+    future = _executor(os.getpid()).submit(work)
+    try:
+        return await asyncio.shield(asyncio.wrap_future(future))
+    finally:
+        if not future.done():
+            future.exception()

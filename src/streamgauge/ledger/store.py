@@ -1,0 +1,369 @@
+"""What can be written into the ledger, each as one transaction: admit, settle, decide, begin, stop, end, observe.
+
+Comes in: plain records. Goes out: entries, refusals, and facts to whoever listens, after they are on disk. Knows
+nothing of tools or tasks.
+"""
+
+import dataclasses
+from collections.abc import Callable, Container
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from streamgauge.ledger import fence, verdict
+from streamgauge.ledger.database import Database
+from streamgauge.ledger.entry import Entry, StreamRow, ToolCall
+from streamgauge.ledger.errors import (
+    ApprovalExpired,
+    ApprovalRequired,
+    ApprovalViolation,
+    ArgumentConflict,
+    DuplicateEffect,
+    EffectDenied,
+    EffectRefused,
+    UnknownEntry,
+)
+from streamgauge.ledger.facts import Fact
+from streamgauge.ledger.facts import Refused as RefusedFact
+from streamgauge.ledger.journal import Journal
+from streamgauge.ledger.states import NOT_DISPATCHED, TRANSITIONS, EffectState, Step
+from streamgauge.ledger.tables import effects, streams, tool_calls
+
+T = TypeVar("T")
+
+ANNOUNCE = "announce"
+"""A mode of `admit` beside those of the policy: write the intent down and go no further yet."""
+
+
+class Store:
+    """The ledger's writes on `database`; `publish` is given the facts of every transaction once it is on disk."""
+
+    def __init__(self, database: Database, publish: Callable[[list[Fact]], None]) -> None:
+        self.database = database
+        self._publish = publish
+
+    def write(self, work: Callable[[Journal], T]) -> T:
+        """Run `work` in one transaction, then tell its facts."""
+        facts: list[Fact] = []
+
+        def operation(connection: sa.Connection) -> T:
+            journal = Journal(connection)
+            result = work(journal)
+            journal.flush()
+            facts[:] = journal.facts
+            return result
+
+        result = self.database.write(operation)
+        self._publish(facts)
+        return result
+
+    def admit(self, wanted: Entry, mode: str, fence_mode: str, *, here: bool) -> Entry:
+        """Write the intent down and, if policy, approval and fence allow, the start. Raises an `EffectRefused`, itself
+        on disk.
+
+        `here`: the stream lives in this process, so that its death is the stream's.
+        """
+        answer = self.write(lambda journal: _admit(journal, wanted, mode, fence_mode, here))
+        if isinstance(answer, EffectRefused):
+            raise answer
+        return answer
+
+    def settle(self, entry: Entry, step: Step, at_ns: int, **values: Any) -> Entry:
+        """Write down what became of a started effect, on the word of the process that ran it."""
+        return self.write(lambda journal: _settle(journal, entry, step, at_ns, values))
+
+    def decide(self, key: str, step: Step, by: str, at_ns: int, args_hash: str | None) -> Entry:
+        """Approve or deny a waiting effect; an approval for other arguments is refused and recorded."""
+        answer = self.write(lambda journal: _decide(journal, key, step, by, at_ns, args_hash))
+        if isinstance(answer, EffectRefused):
+            raise answer
+        return answer
+
+    def request_undo(self, key: str, at_ns: int, by: str) -> Entry:
+        """Ask for the compensation of an effect that stands."""
+        return self.write(lambda journal: _move_latest(journal, key, Step.UNDO, at_ns, by))
+
+    def begin_stream(self, stream: StreamRow) -> StreamRow:
+        """Write down that a stream begins."""
+        return self.write(lambda journal: _begin(journal, stream))
+
+    def stop_stream(self, ref: str, initiator: str | None, at_ns: int, *, told: bool, hold: bool) -> None:
+        """Put the fence up.
+
+        `told`: the time was given by the caller, not read now. `hold`: effects that wait will never start.
+        """
+        self.write(lambda journal: _stop(journal, ref, initiator, at_ns, told=told, hold=hold))
+
+    def end_stream(self, ref: str, at_ns: int, values: dict[str, Any], *, told: bool, hold: bool, known: bool) -> None:
+        """Write down how a stream ended. `known`: only if the ledger holds the stream already."""
+        self.write(lambda journal: _end(journal, ref, at_ns, values, told=told, hold=hold, known=known))
+
+    def adopt(self, entry: Entry) -> Entry:
+        """Write down an effect that ran while the store was away, as a further attempt if its key is taken."""
+        return self.write(lambda journal: _adopt(journal, entry))
+
+    def renew(self, owner: str, running: Container[str], lease_ns: int) -> None:
+        """Believe this owner's running effects and open streams for longer."""
+        self.write(lambda journal: _renew(journal, owner, running, lease_ns))
+
+    def observe(self, call: ToolCall) -> None:
+        """Write down that a tool call was seen in a stream."""
+        self.write(lambda journal: _observe(journal, call))
+
+
+def _admit(journal: Journal, wanted: Entry, mode: str, fence_mode: str, here: bool) -> Entry | EffectRefused:
+    stream = _stream_of(journal, wanted, here)
+    earlier = journal.latest(wanted.key)
+    if earlier is not None and earlier.token == wanted.token and earlier.state is EffectState.STARTED:
+        return earlier
+    refusal = _obstacle(journal, earlier, wanted) or _back_again(earlier, stream, fence_mode)
+    answer = refusal or _go_on(journal, _continue(journal, earlier, wanted), stream, wanted, mode, fence_mode)
+    if isinstance(answer, EffectRefused):
+        _note_refusal(journal, wanted, answer)
+    if wanted.stream_ref is not None:
+        journal.touch(wanted.stream_ref, wanted.changed_ns)
+    return answer
+
+
+def _go_on(
+    journal: Journal, entry: Entry, stream: StreamRow | None, wanted: Entry, mode: str, fence_mode: str
+) -> Entry | EffectRefused:
+    held = fence.holds(journal, stream, entry, fence_mode, wanted.changed_ns)
+    return held or _proceed(journal, entry, wanted, mode)
+
+
+def _stream_of(journal: Journal, wanted: Entry, here: bool) -> StreamRow | None:
+    if wanted.stream_ref is None:
+        return None
+    owner, lease = (wanted.owner, wanted.lease_ns) if here else (None, None)
+    return journal.stream(wanted.stream_ref) or journal.begin_stream(
+        StreamRow(wanted.stream_ref, wanted.changed_ns, owner, lease, changed_ns=wanted.changed_ns)
+    )
+
+
+def _obstacle(journal: Journal, earlier: Entry | None, wanted: Entry) -> EffectRefused | None:
+    """What an earlier entry under the same key has against a new execution."""
+    if earlier is None:
+        return None
+    if (earlier.args_hash, earlier.tool) != (wanted.args_hash, wanted.tool):
+        return _other_arguments(earlier, wanted)
+    if earlier.state in (EffectState.AWAITING_APPROVAL, EffectState.APPROVED) and _overdue(earlier, wanted.changed_ns):
+        earlier = journal.move(earlier, Step.EXPIRE, wanted.changed_ns, reason="nobody decided or started it in time")
+    if earlier.retryable or earlier.state is EffectState.APPROVED:
+        return None
+    if earlier.state is EffectState.INTENDED and earlier.token == wanted.token:
+        return None
+    error, text = _REFUSALS.get(earlier.state, (DuplicateEffect, "was used before and is {state}"))
+    return error(
+        earlier, f"{wanted.tool}: the key {wanted.key} " + text.format(state=earlier.state, by=earlier.decided_by)
+    )
+
+
+_REFUSALS: dict[EffectState, tuple[type[EffectRefused], str]] = {
+    EffectState.AWAITING_APPROVAL: (ApprovalRequired, "waits for approval"),
+    EffectState.DENIED: (EffectDenied, "was denied by {by}"),
+    EffectState.EXPIRED: (ApprovalExpired, "expired: nobody approved and started it in time"),
+}
+
+
+def _other_arguments(earlier: Entry, wanted: Entry) -> EffectRefused:
+    waiting = earlier.state in (EffectState.AWAITING_APPROVAL, EffectState.APPROVED)
+    kind = ApprovalViolation if waiting else ArgumentConflict
+    return kind(
+        earlier,
+        f"{wanted.tool}: the key {wanted.key} belongs to {earlier.tool} with arguments {earlier.args_hash[:12]}, "
+        f"not {wanted.args_hash[:12]}",
+    )
+
+
+def _overdue(entry: Entry, at_ns: int) -> bool:
+    return entry.expires_ns is not None and at_ns >= entry.expires_ns
+
+
+def _back_again(earlier: Entry | None, stream: StreamRow | None, fence_mode: str) -> EffectRefused | None:
+    """What was kept back by the fence once is kept back again without another attempt being written."""
+    fenced = stream is not None and stream.stopped_ns is not None and fence_mode == "refuse"
+    if stream is None or earlier is None or not fenced or earlier.state is not EffectState.NEVER_STARTED:
+        return None
+    return fence.refusal(earlier, stream)
+
+
+def _continue(journal: Journal, earlier: Entry | None, wanted: Entry) -> Entry:
+    if earlier is None:
+        return journal.add(wanted)
+    if earlier.state in NOT_DISPATCHED:
+        return journal.change(earlier, token=wanted.token, owner=wanted.owner, lease_ns=wanted.lease_ns)
+    return journal.add(dataclasses.replace(wanted, attempt=earlier.attempt + 1))
+
+
+def _proceed(journal: Journal, entry: Entry, wanted: Entry, mode: str) -> Entry | EffectRefused:
+    at_ns = wanted.changed_ns
+    if entry.state is EffectState.APPROVED or mode == "silent":
+        return journal.move(entry, Step.START, at_ns, started_ns=max(at_ns, entry.changed_ns))
+    if mode == ANNOUNCE:
+        return entry
+    if mode == "deny":
+        denied = journal.move(entry, Step.DENY, at_ns, actor="policy", decided_ns=at_ns, decided_by="policy")
+        return EffectDenied(denied, f"{entry.tool}: the policy denies it")
+    asked = journal.move(entry, Step.ASK, at_ns, asked_ns=at_ns, expires_ns=wanted.expires_ns)
+    return ApprovalRequired(asked, f"{entry.tool}: the key {entry.key} waits for approval")
+
+
+def _note_refusal(journal: Journal, wanted: Entry, refusal: EffectRefused) -> None:
+    journal.note("refused", wanted.changed_ns, refusal.entry, actor=wanted.owner, detail=refusal.because)
+    fact = RefusedFact(wanted.tool, wanted.kind, refusal.because, refusal.entry, wanted.changed_ns)
+    journal.facts.append(fact)
+
+
+def _settle(journal: Journal, known: Entry, step: Step, at_ns: int, values: dict[str, Any]) -> Entry:
+    if known.stream_ref is not None:
+        journal.stream(known.stream_ref)
+    entry = journal.attempt(known.key, known.attempt)
+    if entry is None:
+        raise UnknownEntry(known.key)
+    if (entry.state, step) not in TRANSITIONS:
+        return _testimony(journal, entry, step, at_ns)
+    entry = journal.move(entry, step, at_ns, **values)
+    if entry.stream_ref is not None:
+        journal.touch(entry.stream_ref, at_ns)
+    return entry
+
+
+def _testimony(journal: Journal, entry: Entry, step: Step, at_ns: int) -> Entry:
+    """A word that comes too late to change anything, because it was said before or because a probe knows better."""
+    journal.note("testimony", at_ns, entry, detail=f"{step} while {entry.state}")
+    return entry
+
+
+def _decide(
+    journal: Journal, key: str, step: Step, by: str, at_ns: int, args_hash: str | None
+) -> Entry | EffectRefused:
+    entry = journal.latest(key)
+    if entry is None:
+        raise UnknownEntry(key)
+    if _overdue(entry, at_ns) and entry.state is EffectState.AWAITING_APPROVAL:
+        entry = journal.move(entry, Step.EXPIRE, at_ns, reason="nobody decided in time")
+        return ApprovalExpired(entry, f"{entry.tool}: the key {key} expired before {by} decided")
+    if args_hash is not None and args_hash != entry.args_hash:
+        journal.note("refused", at_ns, entry, actor=by, detail=ApprovalViolation.because)
+        return ApprovalViolation(entry, f"{entry.tool}: {by} decided about other arguments than those of the key {key}")
+    if entry.decided_by == by and entry.state is _DECISIONS[step]:
+        return entry
+    return journal.move(entry, step, at_ns, actor=by, decided_ns=at_ns, decided_by=by)
+
+
+_DECISIONS = {Step.APPROVE: EffectState.APPROVED, Step.DENY: EffectState.DENIED}
+
+
+def _move_latest(journal: Journal, key: str, step: Step, at_ns: int, by: str) -> Entry:
+    entry = journal.latest(key)
+    if entry is None:
+        raise UnknownEntry(key)
+    if entry.state is EffectState.COMPENSATION_REQUESTED:
+        return entry
+    moved = journal.move(entry, step, at_ns, actor=by)
+    if moved.stream_ref is not None:
+        journal.touch(moved.stream_ref, at_ns)
+    return moved
+
+
+def _begin(journal: Journal, stream: StreamRow) -> StreamRow:
+    found = journal.begin_stream(stream)
+    begun = min(found.begun_ns, stream.begun_ns)
+    if found.outcome is None and (found.owner != stream.owner or found.begun_ns != begun):
+        journal.change_stream(stream.ref, owner=stream.owner, lease_ns=stream.lease_ns, begun_ns=begun)
+    return found
+
+
+def _stop(
+    journal: Journal, ref: str, initiator: str | None, at_ns: int, *, told: bool, hold: bool, phase: str | None = None
+) -> StreamRow:
+    stream = journal.stream(ref) or journal.begin_stream(StreamRow(ref, at_ns, changed_ns=at_ns))
+    entries = journal.entries_of(ref)
+    if not told:
+        at_ns = max([at_ns, *(entry.started_ns + 1 for entry in entries if entry.started_ns is not None)])
+    stopped = at_ns if stream.stopped_ns is None else min(at_ns, stream.stopped_ns)
+    first = initiator if _first_word(stream, initiator, at_ns) else stream.initiator
+    journal.change_stream(ref, stopped_ns=stopped, initiator=first, phase=phase or stream.phase, changed_ns=at_ns)
+    journal.note("stopped", at_ns, stream_ref=ref, actor=initiator)
+    for entry in entries if hold else ():
+        if entry.state in NOT_DISPATCHED:
+            journal.move(entry, Step.SKIP, at_ns, reason=fence.REASON)
+    journal.touch(ref, at_ns)
+    return stream
+
+
+def _first_word(stream: StreamRow, initiator: str | None, at_ns: int) -> bool:
+    """Whoever stopped it first is the initiator, whatever arrives first; somebody known comes before nobody."""
+    if initiator in (None, "unknown"):
+        return stream.initiator is None
+    if stream.initiator in (None, "unknown") or stream.stopped_ns is None:
+        return True
+    return at_ns < stream.stopped_ns
+
+
+def _end(
+    journal: Journal, ref: str, at_ns: int, values: dict[str, Any], *, told: bool, hold: bool, known: bool
+) -> None:
+    stream = journal.stream(ref)
+    if stream is None and known:
+        return
+    if stream is None:
+        stream = journal.begin_stream(StreamRow(ref, at_ns, changed_ns=at_ns))
+    if not _is_news(stream, values["outcome"]):
+        return
+    initiator, phase = values.get("initiator"), values.get("phase")
+    known_initiator = initiator if _first_word(stream, initiator, at_ns) else stream.initiator
+    told_values = {name: value for name, value in values.items() if value is not None}
+    journal.change_stream(
+        ref, **told_values | {"initiator": known_initiator, "ended_ns": at_ns, "changed_ns": at_ns, "open": True}
+    )
+    journal.note("ended", at_ns, stream_ref=ref, actor=initiator, detail=values["outcome"])
+    if values["outcome"] in verdict.FENCING:
+        _stop(journal, ref, initiator, at_ns, told=told, hold=hold, phase=phase)
+    elif stream.outcome == "crashed" and stream.initiator is None:
+        journal.change_stream(ref, stopped_ns=None)
+        journal.touch(ref, at_ns)
+    else:
+        journal.touch(ref, at_ns)
+
+
+def _is_news(stream: StreamRow, outcome: str) -> bool:
+    """The first end that was told stays; "detached" and "crashed" give way to the word of whoever saw the real end."""
+    return stream.outcome in verdict.UNDECIDED or (stream.outcome == "crashed" and outcome != "crashed")
+
+
+def _observe(journal: Journal, call: ToolCall) -> None:
+    journal.stream(call.stream_ref) or journal.begin_stream(
+        StreamRow(call.stream_ref, call.seen_ns, changed_ns=call.seen_ns)
+    )
+    known = {(c.tool_call_id): c for c in journal.calls_of(call.stream_ref)}
+    if call.tool_call_id in known:
+        return
+    journal.connection.execute(sa.insert(tool_calls).values(**dataclasses.asdict(call)))
+    journal.touch(call.stream_ref, call.seen_ns)
+
+
+def _adopt(journal: Journal, entry: Entry) -> Entry:
+    if entry.stream_ref is not None:
+        _stream_of(journal, entry, here=False)
+    earlier = journal.latest(entry.key)
+    if earlier is not None and earlier.token == entry.token:
+        return earlier
+    adopted = journal.add(dataclasses.replace(entry, attempt=earlier.attempt + 1 if earlier else 1))
+    journal.note("adopted", entry.changed_ns, adopted, detail="ran while the store was away")
+    if entry.stream_ref is not None:
+        journal.touch(entry.stream_ref, entry.changed_ns)
+    return adopted
+
+
+def _renew(journal: Journal, owner: str, running: Container[str], lease_ns: int) -> None:
+    live = (effects.c.owner == owner) & effects.c.state.in_([str(EffectState.INTENDED), str(EffectState.STARTED)])
+    for key, attempt, token in journal.connection.execute(
+        sa.select(effects.c.key, effects.c.attempt, effects.c.token).where(live)
+    ):
+        if token in running:
+            where = (effects.c.key == key) & (effects.c.attempt == attempt)
+            journal.connection.execute(sa.update(effects).where(where).values(lease_ns=lease_ns))
+    mine = (streams.c.owner == owner) & streams.c.outcome.is_(None)
+    journal.connection.execute(sa.update(streams).where(mine).values(lease_ns=lease_ns))
