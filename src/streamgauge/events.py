@@ -80,6 +80,10 @@ class Sink(Protocol):
         """A sign of life without content."""
         ...
 
+    def expects_marker(self) -> None:
+        """The stream turns out to have end markers of its own: exhaustion alone is no end."""
+        ...
+
     def unrecognised(self) -> None:
         """A chunk, or a part of one, that this version knows nothing of."""
         ...

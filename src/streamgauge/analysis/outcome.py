@@ -57,7 +57,7 @@ def finished(record: StreamRecord) -> bool:
     if record.terminal_marker is not None:
         return True
     call = record.call
-    if call.ends_by_itself and record.end.cause is EndCause.EXHAUSTED:
+    if call.ends_by_itself and not record.marked and record.end.cause is EndCause.EXHAUSTED:
         return True
     return call.finish_ends and len(record.finish_reasons) >= expected_choices(record)
 

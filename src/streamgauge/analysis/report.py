@@ -11,7 +11,7 @@ from typing import Any
 
 from streamgauge import names
 from streamgauge.analysis.findings import findings
-from streamgauge.analysis.outcome import ending, expected_choices
+from streamgauge.analysis.outcome import ending, expected_choices, finished
 from streamgauge.analysis.pacing import fluidity, time_per_chunk_ns
 from streamgauge.names import FailureMode, Fault, Finding, Initiator, Mark, Outcome, Phase, Provenance, State, Verdict
 from streamgauge.recording import StreamRecord
@@ -306,7 +306,7 @@ def _tool_call(call: Any, started: int) -> ToolCallReport:
 
 def _cancel(record: StreamRecord, started: int) -> CancelReport | None:
     cancel = record.cancel
-    if cancel is None:
+    if cancel is None or cancel.initiator is Initiator.UNKNOWN and finished(record):
         return None
     closed = cancel.upstream_closed_ns
     return CancelReport(

@@ -55,7 +55,7 @@ class Mix:
     """Faults drawn by weight, in an order that a seed fixes."""
 
     def __init__(self, weights: Mapping[str, float], seed: int) -> None:
-        self._faults = [fault_named(name, "mix") for name in weights]
+        self._faults = [fault_named(name, "provider") for name in weights]
         self._weights = list(weights.values())
         if not self._weights or min(self._weights) < 0 or not sum(self._weights):
             raise ConfigError("mix", dict(weights), "weights of 0 or more, one of them above 0")

@@ -230,10 +230,11 @@ _TABLE = (
     ),
     Fault(
         "garbage",
-        "a frame in mid-stream whose data is not JSON",
+        "a frame in mid-stream whose data is not JSON, and nothing after it",
         Outcome.FAILED,
         FailureMode.MALFORMED_STREAM,
         blow=blows.broken,
+        goes_on=False,
     ),
     Fault(
         "duplicate_chunk",

@@ -9,7 +9,6 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,23 +19,17 @@ from streamgauge.ledger.database import Database
 from streamgauge.ledger.effects import make_effect
 from streamgauge.ledger.entry import Entry, StreamRow, ToolCall
 from streamgauge.ledger.errors import (
-    ApprovalRequired,
     EffectInputError,
-    EffectRefused,
-    NoEffect,
-    StoreUnavailable,
     UnknownEntry,
     UnknownTool,
 )
-from streamgauge.ledger.facts import Fact, Reconciled, StoreTrouble
-from streamgauge.ledger.identity import Origin
-from streamgauge.ledger.owed import Debt, Owed
+from streamgauge.ledger.facts import Fact, Reconciled
 from streamgauge.ledger.owner import InFlight, owner
-from streamgauge.ledger.policy import LedgerSettings, Policy, ToolClass
+from streamgauge.ledger.policy import LedgerSettings, Policy
 from streamgauge.ledger.reading import Reading, Statistics
-from streamgauge.ledger.reconciler import Probe, Reconciler, Report, within
+from streamgauge.ledger.reconciler import Probe, Reconciler, Report
 from streamgauge.ledger.stamps import Stamps
-from streamgauge.ledger.states import EffectState, Meaning, Step
+from streamgauge.ledger.states import Step
 from streamgauge.ledger.store import Store
 
 _log = logging.getLogger("streamgauge.ledger")
@@ -91,9 +84,20 @@ class Ledger:
         self._probes: dict[str, Probe] = {}
         self._compensations: dict[str, Compensation] = {}
         self._in_flight = InFlight()
-        self._owed = Owed()
+        self._books = Bookkeeper(
+            self._store, self._reading, self._stamps, self.settings, self._in_flight, self._publish
+        )
+        compensator = Compensator(
+            self._books, self._store, self._stamps, self.settings, self._compensations, self._probes
+        )
         self._reconciler = Reconciler(
-            self._store, self._stamps, self.settings, self._probes, self._undo, self._compensations, self._in_flight
+            self._store,
+            self._stamps,
+            self.settings,
+            self._probes,
+            compensator.undo,
+            self._compensations,
+            self._in_flight,
         )
         self._over = threading.Event()
         self._thread = self._start_background(reconcile_every)
@@ -106,115 +110,22 @@ class Ledger:
             return make_effect(lambda: self)(tool)
         return make_effect(lambda: self, tool, **declared)
 
-    def draft(
-        self,
-        tool: str,
-        tool_class: ToolClass,
-        key: str,
-        origin: Origin,
-        args: Any,
-        *,
-        show: tuple[str, ...] = (),
-        confidence: float | None = None,
-        token: str = "",
-        lease: float | None = None,
-        compensates: str | None = None,
-    ) -> Entry:
+    def draft(self, *args: Any, **values: Any) -> Entry:
         """An entry that is checked but not written yet."""
-        if self.settings.tools is not None and tool not in self.settings.tools and compensates is None:
-            raise UnknownTool(tool, "entry in the setting 'tools'", self.settings.tools)
-        now = self._stamps.now()
-        return Entry(
-            key=key,
-            attempt=1,
-            tool=tool,
-            kind=tool_class.kind,
-            state=EffectState.INTENDED,
-            args_hash=identity.args_hash(tool, args),
-            args_view=identity.view(tool, args, show),
-            token=token,
-            intended_ns=now,
-            changed_ns=now,
-            stream_ref=origin.stream_ref,
-            tool_call_id=origin.tool_call_id,
-            reversible=tool_class.reversible,
-            idempotent=tool_class.idempotent,
-            confidence=confidence,
-            compensates=compensates,
-            owner=owner(),
-            lease_ns=now + int((lease or self.settings.lease) * _SECOND),
-        )
+        return self._books.draft(*args, **values)
 
     def admit(self, wanted: Entry, policy: Policy | None, *, announce: bool, here: bool) -> Entry:
         """Write intent and start of an effect, or raise the `EffectRefused` that keeps it from starting."""
-        policy = policy or self.settings.policy_of(wanted.tool)
-        mode = policy.decide(wanted.confidence)
-        wanted = _stamped(wanted, self._stamps.now(), mode, policy)
-        self._in_flight.add(wanted.token)
-        try:
-            return self._admit(wanted, "announce" if announce else mode, policy, here)
-        except BaseException:
-            self._in_flight.discard(wanted.token)
-            raise
-
-    def _admit(self, wanted: Entry, mode: str, policy: Policy, here: bool) -> Entry:
-        self._owed.repay()
-        try:
-            return self._store.admit(wanted, mode, self.settings.fence, here=here)
-        except ApprovalRequired as waiting:
-            if mode != "page" or waiting.entry is None or waiting.entry.token != wanted.token:
-                raise
-            return self._page(wanted, waiting, policy, here)
-        except StoreUnavailable as trouble:
-            return self._without_store(wanted, mode, trouble)
-
-    def _page(self, wanted: Entry, waiting: ApprovalRequired, policy: Policy, here: bool) -> Entry:
-        assert policy.pager is not None and waiting.entry is not None  # noqa: S101 - the policy checked it
-        said = policy.pager(waiting.entry)
-        if said is None:
-            raise waiting
-        step = Step.APPROVE if said else Step.DENY
-        self._store.decide(wanted.key, step, "pager", self._stamps.now(), wanted.args_hash)
-        return self._admit(_stamped(wanted, self._stamps.now(), "page", policy), "silent", policy, here)
-
-    def _without_store(self, wanted: Entry, mode: str, trouble: StoreUnavailable) -> Entry:
-        if self.settings.on_store_failure != "memory" or mode != "silent":
-            trouble.entry = wanted
-            raise trouble
-        started = _in_memory(wanted, self._stamps.now())
-        self._owe(f"the start of {started.tool} ({started.key})", started, lambda: self._store.adopt(started), trouble)
-        return started
+        return self._books.admit(wanted, policy, announce=announce, here=here)
 
     def settle(self, entry: Entry, step: Step, **values: Any) -> Entry:
-        """Write the outcome of a started effect.
-
-        A store that is away gets it later: the effect has happened, nothing can be refused.
-        """
-        now = self._stamps.now()
-        values |= {"settled_ns": now} | ({"committed_ns": now} if step is Step.COMMIT else {})
-        self._in_flight.discard(entry.token)
-        try:
-            if not self._owed.repay():
-                raise StoreUnavailable(self.url, "earlier writes are still owed")
-            return self._store.settle(entry, step, now, **values)
-        except StoreUnavailable as trouble:
-            what = f"the outcome ({step}) of {entry.tool} ({entry.key})"
-            self._owe(what, entry, lambda: self._settle_latest(entry, step, now, values), trouble)
-            return entry
-
-    def _settle_latest(self, entry: Entry, step: Step, at_ns: int, values: dict[str, Any]) -> None:
-        """What ran without the store may have been adopted under another attempt: its token finds it."""
-        mine = [e for e in self._reading.entries(key=entry.key) if e.token == entry.token]
-        self._store.settle(mine[-1] if mine else entry, step, at_ns, **values)
-
-    def _owe(self, what: str, entry: Entry | None, pay: Callable[[], object], trouble: StoreUnavailable) -> None:
-        self._owed.add(Debt(what, entry, pay), trouble)
-        self._publish([StoreTrouble(trouble.reason, entry)])
+        """Write the outcome of a started effect; later, if the store is away."""
+        return self._books.settle(entry, step, **values)
 
     @property
     def unstored(self) -> list[Entry]:
         """Effects whose last word is in memory only, because the store was away."""
-        return self._owed.entries()
+        return self._books.owed.entries()
 
     # Approvals
 
@@ -245,7 +156,7 @@ class Ledger:
         now = at_ns if at_ns is not None else self._stamps.now()
         lease = now + int(self.settings.lease * _SECOND)
         row = StreamRow(_reference(ref), now, owner(), lease, trace=trace, changed_ns=now)
-        self._told(f"the begin of stream {ref}", lambda: self._store.begin_stream(row))
+        self._books.tell(f"the begin of stream {ref}", lambda: self._store.begin_stream(row))
 
     def cancel(self, ref: str, initiator: str = "unknown", *, at_ns: int | None = None) -> None:
         """Put the fence up: no effect of the stream that has not started will.
@@ -255,7 +166,7 @@ class Ledger:
         told, now = at_ns is not None, at_ns if at_ns is not None else self._stamps.now()
         hold = self.settings.fence == "refuse"
         _reference(ref)
-        self._told(
+        self._books.tell(
             f"the cancel of stream {ref}",
             lambda: self._store.stop_stream(ref, initiator, now, told=told, hold=hold),
         )
@@ -290,7 +201,7 @@ class Ledger:
         values |= {"shown_chars": shown_chars, "usage": usage, "trace": trace}
         hold = self.settings.fence == "refuse"
         _reference(ref)
-        self._told(
+        self._books.tell(
             f"the end of stream {ref}",
             lambda: self._store.end_stream(ref, now, values, told=told, hold=hold, known=only_if_known),
         )
@@ -308,21 +219,7 @@ class Ledger:
         """Write down that the model made a tool call in the stream; without an effect it is shown as undeclared."""
         at_ns = at_ns if at_ns is not None else self._stamps.now()
         call = ToolCall(_reference(ref), tool_call_id, name, args_hash, complete, at_ns)
-        self._told(f"the tool call {tool_call_id} of stream {ref}", lambda: self._store.observe(call))
-
-    def _told(self, what: str, write: Callable[[], object]) -> None:
-        """Something that was told and cannot be refused.
-
-        What the store does not take now is owed, and the caller hears of it.
-        """
-        try:
-            if not self._owed.repay():
-                raise StoreUnavailable(self.url, "earlier writes are still owed")
-            write()
-        except StoreUnavailable as trouble:
-            self._owe(what, None, write, trouble)
-            if self.settings.on_store_failure == "refuse":
-                raise
+        self._books.tell(f"the tool call {tool_call_id} of stream {ref}", lambda: self._store.observe(call))
 
     # Reconciliation
 
@@ -353,46 +250,9 @@ class Ledger:
 
         Probes, the dead, expired approvals, compensations, records that are due.
         """
-        self._owed.repay()
+        self._books.owed.repay()
         self._renew()
         return self._reconciler.run()
-
-    def _undo(self, entry: Entry) -> None:
-        """A compensation is an effect too: intent first, never run twice, probed if it dies ("<tool>.compensation")."""
-        tool = f"{entry.tool}.compensation"
-        key = identity.compensation_key(entry.key)
-        kind = ToolClass("compensation", reversible=False, idempotent=False)
-        wanted = self.draft(
-            tool, kind, key, Origin(), {"key": entry.key}, token=identity.token(), compensates=entry.key
-        )
-        try:
-            child = self.admit(wanted, Policy(), announce=False, here=False)
-        except EffectRefused as earlier:
-            self._follow(entry, earlier.entry)
-            return
-        self._run_compensation(entry, child)
-
-    def _run_compensation(self, entry: Entry, child: Entry) -> None:
-        try:
-            within(self.settings.probe_timeout, self._compensations[entry.tool], entry)
-        except BaseException as error:
-            self.settle(child, Step.FAIL if isinstance(error, NoEffect) else Step.LOSE, reason=type(error).__name__)
-            self._compensated(entry, Step.FAIL_COMPENSATION, f"the compensation raised {type(error).__name__}")
-            return
-        self.settle(child, Step.COMMIT)
-        self._compensated(entry, Step.COMPENSATE, None)
-
-    def _follow(self, entry: Entry, child: Entry | None) -> None:
-        """An earlier run of the compensation already says, or will say, what became of it."""
-        if child is not None and child.meaning is Meaning.STANDS:
-            self._compensated(entry, Step.COMPENSATE, None)
-        elif child is not None and child.meaning is Meaning.UNKNOWN and child.tool not in self._probes:
-            self._compensated(entry, Step.FAIL_COMPENSATION, "the compensation died and nobody can tell how far it got")
-
-    def _compensated(self, entry: Entry, step: Step, reason: str | None) -> None:
-        now = self._stamps.now()
-        times = {"compensated_ns": now} if step is Step.COMPENSATE else {"reason": reason}
-        self._store.settle(entry, step, now, **times)
 
     def _start_background(self, every: float | None) -> threading.Thread | None:
         if every is None:
@@ -477,8 +337,10 @@ class Ledger:
         self._over.set()
         if self._thread is not None:
             self._thread.join(timeout=self.settings.probe_timeout)
-        if not self._owed.repay():
-            _log.error("closed while %d writes are in memory only: %s", len(self._owed), [e.key for e in self.unstored])
+        if not self._books.owed.repay():
+            _log.error(
+                "closed while %d writes are in memory only: %s", len(self._books.owed), [e.key for e in self.unstored]
+            )
         self._database.close()
 
     def __enter__(self) -> Self:
@@ -497,16 +359,6 @@ def _settings(settings: LedgerSettings | None, choices: dict[str, Any]) -> Ledge
             raise EffectInputError("ledger setting", name, "one of " + ", ".join(known))
     base = {name: getattr(settings, name) for name in known} if settings is not None else {}
     return LedgerSettings(**base | choices)
-
-
-def _stamped(wanted: Entry, now: int, mode: str, policy: Policy) -> Entry:
-    expires = now + int(policy.expires_after * _SECOND)
-    lease = wanted.lease_ns + now - wanted.changed_ns if wanted.lease_ns is not None else None
-    return replace(wanted, intended_ns=now, changed_ns=now, policy=mode, expires_ns=expires, lease_ns=lease)
-
-
-def _in_memory(wanted: Entry, now: int) -> Entry:
-    return replace(wanted, state=EffectState.STARTED, started_ns=now, changed_ns=now, reason="the store was away")
 
 
 def _reference(ref: str) -> str:

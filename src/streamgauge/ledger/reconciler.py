@@ -8,9 +8,6 @@ A probe may say "absent" of a request that is still on its way from a dead proce
 until its lease, which must be longer than the tool's own time-out, has passed.
 """
 
-import asyncio
-import inspect
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +18,7 @@ from streamgauge.ledger import verdict
 from streamgauge.ledger.entry import Entry, StreamRow, Verdict
 from streamgauge.ledger.journal import Journal
 from streamgauge.ledger.owner import InFlight, alive, owner
+from streamgauge.ledger.patience import within
 from streamgauge.ledger.policy import LedgerSettings
 from streamgauge.ledger.stamps import Stamps
 from streamgauge.ledger.states import EffectState, Step
@@ -302,30 +300,3 @@ def _claim_row(journal: Journal, entry: Entry, until: int) -> None:
 
 def _batches(things: list[Any]) -> Iterable[list[Any]]:
     return (things[start : start + _BATCH] for start in range(0, len(things), _BATCH))
-
-
-def within(seconds: float, function: Callable[[Entry], Any], entry: Entry) -> Any:
-    """`function(entry)`, sync or async, in at most `seconds`.
-
-    Raises TimeoutError and lets it run on where it cannot be stopped.
-    """
-    answer: list[Any] = []
-
-    def run() -> None:
-        try:
-            result = function(entry)
-            answer.append(
-                (asyncio.run(asyncio.wait_for(result, seconds)) if inspect.iscoroutine(result) else result, None)
-            )
-        except BaseException as error:
-            answer.append((None, error))
-
-    thread = threading.Thread(target=run, name="streamgauge-probe", daemon=True)
-    thread.start()
-    thread.join(seconds + 0.1)
-    if not answer:
-        raise TimeoutError
-    result, error = answer[0]
-    if error is not None:
-        raise error
-    return result

@@ -59,6 +59,11 @@ class Call:
     finish_ends: bool = False
     ends_by_itself: bool = False
 
+    @property
+    def resumed(self) -> bool:
+        """Whether this call goes on with a stream that was read before."""
+        return self.resume_of is not None or self.stream_cursor is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Stall:
@@ -158,6 +163,7 @@ class StreamRecord:
     response_model: str | None
     service_tier: str | None
     refused: bool
+    marked: bool
     error_code: str | None
     error_status: str | None
     pings: int

@@ -10,7 +10,7 @@ from typing import Any
 from streamgauge.events import Usage
 from streamgauge.names import Initiator, Mark, Phase, State
 from streamgauge.recording.record import Call, Cancel, CharacterCounts, End, EndCause, Stall, StreamRecord
-from streamgauge.recording.state import TERMINAL, Step, advance
+from streamgauge.recording.state import Step, advance
 from streamgauge.recording.timeline import BIT, Timeline
 from streamgauge.recording.tools import Judge, ToolCalls
 
@@ -39,7 +39,7 @@ class Recorder:
         "_cancel", "_first_reasoning", "_first_text", "_first_tool", "_judge", "_last_piece", "_limits", "_marks", "_on_text",
         "_phase_since", "_phase_times", "_read", "_sequence", "_size", "_stall_limit", "_state_since", "_state_times", "_tools",
         "asked", "attempt_ns", "attempts", "call", "choices", "chunks", "content_chunks", "duplicates", "error_code",
-        "error_status", "finish_reasons", "first_any", "gap_max", "http_status", "illegal", "last_content", "now", "phase",
+        "error_status", "finish_reasons", "first_any", "gap_max", "http_status", "illegal", "last_content", "marked", "now", "phase",
         "pings", "read_errors", "reasoning_characters", "record", "refused", "response_id", "response_model",
         "service_tier", "stall_count", "stalls", "state", "text_characters", "timeline", "terminal_marker",
         "tool_characters", "unrecognised_chunks", "usage_counts", "wait_ns",
@@ -90,7 +90,7 @@ class Recorder:
         self.error_code: str | None = None
         self.error_status: str | None = None
         self.http_status: int | None = None
-        self.refused = False
+        self.refused = self.marked = False
         self._cancel: Cancel | None = None
         self.record: StreamRecord | None = None
 
@@ -110,6 +110,8 @@ class Recorder:
         if self.attempts:
             self.step(Step.RETRY, now)
         self.step(Step.SEND, now)
+        if not self.attempts and self.call.resumed:
+            self.step(Step.RESUME, now)
         self.attempts += 1
         self.attempt_ns = self.asked = self.now = now
 
@@ -292,11 +294,19 @@ class Recorder:
         """A sign of life."""
         self.pings += 1
 
+    def expects_marker(self) -> None:
+        """Exhaustion alone is no end."""
+        self.marked = True
+
     def unrecognised(self) -> None:
         """Something that this version does not know."""
         self.unrecognised_chunks += 1
 
     # the end
+
+    def divert(self, read: Reader) -> None:
+        """Let `read` have every further chunk; the books are about to be closed."""
+        self._read = read
 
     @property
     def waiting(self) -> bool:
@@ -328,8 +338,10 @@ class Recorder:
         chunks, characters = self.chunks - cancel.chunks_after, self._characters().total - cancel.characters_after
         return Cancel(cancel.initiator, cancel.phase, cancel.requested_ns, closed_ns, chunks, characters)
 
-    def seal(self, end: End, step: Step, now: int, *, closed_ns: int | None = None, event_budget: int | None = None) -> StreamRecord:
-        """Close the books at `now`; a second call gives the same record again."""
+    def seal(
+        self, end: End, now: int, *, closed_ns: int | None = None, event_budget: int | None = None
+    ) -> StreamRecord:
+        """Close the books at `now`; a second call gives the same record again. The last step is the judge's to take."""
         if self.record is not None:
             return self.record
         if self.silence(now) and end.cause is not EndCause.EXHAUSTED:
@@ -337,8 +349,8 @@ class Recorder:
             self._keep(Stall(self.phase, now - quiet - self.call.started_ns, quiet, open=True))
         if self.waiting:
             self.wait_ns += now - self.asked
-        if self.state not in TERMINAL:
-            self.step(step, now)
+        self._state_times[self.state] = self._state_times.get(self.state, 0) + now - self._state_since
+        self._state_since = now
         self._phase_times[self.phase] = self._phase_times.get(self.phase, 0) + now - self._phase_since
         if event_budget is not None:
             self.timeline.shrink(event_budget - min(len(self.stalls), KEPT_STALLS) - 2)
@@ -379,6 +391,7 @@ class Recorder:
             response_model=self.response_model,
             service_tier=self.service_tier,
             refused=self.refused,
+            marked=self.marked,
             error_code=self.error_code,
             error_status=self.error_status,
             pings=self.pings,

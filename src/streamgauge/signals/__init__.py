@@ -23,7 +23,9 @@ from streamgauge.signals.logs import Logs
 from streamgauge.signals.metrics import Metrics, OpenStreams
 from streamgauge.signals.sinks import JsonlSink, Sink
 
-__all__ = ["JsonlSink", "OpenStreams", "Signals", "Sink"]
+__all__ = ["JsonlSink", "OpenStreams", "Signals", "Sink", "Span", "SpanContext", "span_ids"]
+
+span_ids = spans.ids
 
 
 def _version() -> str:

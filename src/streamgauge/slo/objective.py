@@ -82,10 +82,11 @@ class Objective(ABC):
     """One objective: `target` percent of its streams are good over `period` seconds."""
 
     kind: ClassVar[str]
-    fails: ClassVar[str] = "streams miss the objective"
+    fails: ClassVar[str] = "{service} streams miss the objective"
     burn_alert: ClassVar[str] = "StreamErrorBudgetBurn"
     unit: ClassVar[str] = "streams"
     counted: ClassVar[bool] = True
+    by_outcome: ClassVar[bool] = False
     aborts_default: ClassVar[str] = "excluded"
     alerting_default: ClassVar[Alerting] = Alerting()
 
@@ -124,6 +125,11 @@ class Objective(ABC):
         if not self.counted or not self.filter.matches(report):
             return None
         return Verdict.EXCLUDED if self._excludes(report.outcome) else self.judge(report)
+
+    @property
+    def limit(self) -> Decimal:
+        """The threshold in seconds, for kinds that measure against one; 0 for others."""
+        return Decimal(getattr(self, "threshold", 0))
 
     def bounds(self) -> Mapping[str, tuple[float, ...]]:
         """Histogram bounds, by metric name, that this objective needs."""

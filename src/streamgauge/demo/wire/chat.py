@@ -82,10 +82,10 @@ class Chat(Dialect):
         return _with_delta(empty, {"role": None, "content": None}), filled
 
     def gateway(self, frame: Frame) -> tuple[Frame, ...]:
-        """No id, no object, no creation time; a chunk with empty choices in front."""
+        """No id, no creation time; a chunk with empty choices in front."""
         if not isinstance(frame.payload, dict):
             return (frame,)
-        bare = {key: value for key, value in frame.payload.items() if key in ("choices", "model", "usage")}
+        bare = {key: value for key, value in frame.payload.items() if key in ("object", "choices", "model", "usage")}
         comment, _ = super().gateway(frame)
         hollow = (Frame({**bare, "choices": []}, "other"),) if frame.role == "open" else ()
         return (comment, *hollow, replace(frame, payload=bare))

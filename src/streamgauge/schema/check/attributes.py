@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from streamgauge.schema.check.tables import Shape, Value
+from streamgauge.schema.check.tables import ITEM_FIELD, Shape, Value
 from streamgauge.schema.model import OURS
 
 Report = Callable[[str, str, str], None]
@@ -14,19 +14,28 @@ def read(pairs: list[Any], values: Mapping[str, Value], report: Report, path: st
     """Key -> plain value of the keys that the registry knows; tells of unknown names, wrong types and values."""
     found: dict[str, Any] = {}
     for pair in pairs:
-        key, holder = pair["key"], pair["value"]
+        key = pair["key"]
         spec = values.get(key)
         if spec is None:
             if key.startswith(OURS):
                 report("attribute.unknown", f"{path}[{key}]", f"{key} is not in the registry")
             continue
+        field, convert, allowed, unsigned, _ = spec
+        value = pair["value"].get(field)
+        if value is None:
+            report("attribute.type", f"{path}[{key}]", f"{key} is {_seen(pair['value'])}, expected {spec.type}")
+            continue
+        if convert is not None:
+            value = convert(value)
+            if unsigned and not value >= 0:
+                report("attribute.negative", f"{path}[{key}]", f"{key}={value}")
+        elif field == "arrayValue":
+            value = _items(key, value, spec, report, path)
+        elif allowed is not None and value not in allowed:
+            _outside(key, value, spec, report, path)
         if key in found:
             report("attribute.duplicate", f"{path}[{key}]", f"{key} appears twice")
-        value = holder.get(spec.field)
-        if value is None:
-            report("attribute.type", f"{path}[{key}]", f"{key} is {_seen(holder)}, expected {spec.type}")
-            continue
-        found[key] = _plain(key, value, spec, report, path)
+        found[key] = value
     return found
 
 
@@ -45,32 +54,20 @@ def complete(found: dict[str, Any], shape: Shape, report: Report, path: str) -> 
             report("attribute.conditional", f"{path}[{key}]", f"{other}={found[other]} calls for {key}")
 
 
-def _plain(key: str, value: Any, spec: Value, report: Report, path: str) -> Any:
-    field = spec.item or spec.field
-    if spec.item:
-        items = value.get("values", ())
-        if any(item.get(field) is None for item in items):
-            report("attribute.type", f"{path}[{key}]", f"{key} has items that are not of type {spec.type}")
-            return ()
-        read_values = tuple(item[field] for item in items)
-        outside = [item for item in read_values if spec.allowed is not None and item not in spec.allowed]
-        value = read_values
-    elif field == "stringValue":
-        outside = [value] if spec.allowed is not None and value not in spec.allowed else []
-    else:
-        return _number(key, value, spec, report, path) if field != "boolValue" else value
-    for word in outside:
-        report(
-            "attribute.value", f"{path}[{key}]", f"{key}={word!r} is not one of {', '.join(sorted(spec.allowed or ()))}"
-        )
-    return value
+def _items(key: str, value: dict[str, Any], spec: Value, report: Report, path: str) -> tuple[Any, ...]:
+    field = ITEM_FIELD[spec.type]
+    items = tuple(item.get(field) for item in value.get("values", ()))
+    if None in items:
+        report("attribute.type", f"{path}[{key}]", f"{key} has items that are not of type {spec.type}")
+    for item in items:
+        if item is not None and spec.allowed is not None and item not in spec.allowed:
+            _outside(key, item, spec, report, path)
+    return items
 
 
-def _number(key: str, value: Any, spec: Value, report: Report, path: str) -> int | float:
-    number: int | float = int(value) if spec.field == "intValue" else float(value)
-    if spec.unsigned and not number >= 0:
-        report("attribute.negative", f"{path}[{key}]", f"{key}={number}")
-    return number
+def _outside(key: str, value: Any, spec: Value, report: Report, path: str) -> None:
+    known = ", ".join(sorted(spec.allowed or ()))
+    report("attribute.value", f"{path}[{key}]", f"{key}={value!r} is not one of {known}")
 
 
 def _seen(holder: dict[str, Any]) -> str:

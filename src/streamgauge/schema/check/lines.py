@@ -151,7 +151,10 @@ def _log(log: dict[str, Any], tables: Any, report: Report, path: str) -> bool:
     name = log.get("eventName") or ""
     if not name.startswith(OURS):
         return False
-    check_event(name, log.get("attributes", ()), tables, report, path)
+    carried = check_event(name, log.get("attributes", ()), tables, report, path)
+    shape = tables.events.get(name)
+    for key in sorted(shape.on_log - carried.keys()) if shape is not None else ():
+        report("attribute.missing", f"{path}.attributes[{key}]", f"{name} requires {key} as a log event")
     return True
 
 

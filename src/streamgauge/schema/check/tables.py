@@ -1,21 +1,26 @@
 """What the registry says, compiled into the plain dicts that the hot loop looks things up in."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from streamgauge.schema.model import OURS, Attribute, Registry, Signal
 
 _FIELD = {"string": "stringValue", "int": "intValue", "double": "doubleValue", "boolean": "boolValue"}
+_NUMBER: dict[str, Callable[[Any], int | float]] = {"int": int, "double": float}
 _SIGNED = "signed"
+ITEM_FIELD = {f"{kind}[]": field for kind, field in _FIELD.items()}
+"""Array type of the registry -> OTLP field of its items."""
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
-    """How one attribute's value must look: OTLP field, field of its items if it is an array, allowed values, sign."""
+class Value(NamedTuple):
+    """How one attribute's value must look. A named tuple, because the hot loop unpacks it.
+
+    `field` is OTLP's, `convert` makes a number of it, `allowed` is the closed set, `unsigned` refuses what is below 0.
+    """
 
     field: str
-    item: str
+    convert: Callable[[Any], int | float] | None
     allowed: frozenset[str] | None
     unsigned: bool
     type: str
@@ -23,12 +28,16 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What one signal may and must carry; `conditional` is (key, other key, its values that call for the key)."""
+    """What one signal may and must carry; `on_log` is required when it is a log event.
+
+    `conditional` is (key, other key, the other's values that call for the key; None for any value).
+    """
 
     name: str
     known: frozenset[str]
     required: frozenset[str]
     conditional: tuple[tuple[str, str, frozenset[str] | None], ...]
+    on_log: frozenset[str] = frozenset()
     instrument: str = ""
     unit: str = ""
     bounds: frozenset[float] = frozenset()
@@ -59,15 +68,13 @@ def compiled(registry: Registry) -> Tables:
 
 
 def _value(attribute: Attribute) -> Value:
-    scalar = attribute.wire_type.removesuffix("[]")
-    array = attribute.wire_type.endswith("[]")
-    number = scalar in ("int", "double")
+    kind = attribute.wire_type
     return Value(
-        "arrayValue" if array else _FIELD[scalar],
-        _FIELD[scalar] if array else "",
+        "arrayValue" if kind in ITEM_FIELD else _FIELD[kind],
+        _NUMBER.get(kind),
         _allowed(attribute),
-        number and attribute.key.startswith(OURS) and not attribute.annotations.get(_SIGNED, False),
-        attribute.wire_type,
+        kind in _NUMBER and attribute.key.startswith(OURS) and not attribute.annotations.get(_SIGNED, False),
+        kind,
     )
 
 
@@ -85,6 +92,7 @@ def _shape(signal: Signal) -> Shape:
         signal.keys,
         signal.required,
         tuple(_conditions(signal)),
+        frozenset(use.attribute.key for use in signal.uses if use.annotations.get("required_on") == "log"),
         signal.instrument,
         signal.unit,
         frozenset(signal.buckets),

@@ -13,7 +13,8 @@ class Availability(Objective):
     """Streams whose outcome and findings the policy calls good."""
 
     kind: ClassVar[str] = "availability"
-    fails: ClassVar[str] = "streams do not end as they should"
+    fails: ClassVar[str] = "{service} streams do not end as they should"
+    by_outcome: ClassVar[bool] = True
 
     @classmethod
     def read(cls, fields: Fields) -> dict[str, Any]:  # noqa: ARG003 - no fields of its own

@@ -17,7 +17,7 @@ class CancelEffective(Objective):
     """Cancelled streams whose upstream closed in time; a close that nobody saw is not a close."""
 
     kind: ClassVar[str] = "cancel"
-    fails: ClassVar[str] = "cancelled streams go on upstream"
+    fails: ClassVar[str] = "cancelled {service} streams go on upstream"
     burn_alert: ClassVar[str] = "CancelNotEffective"
     aborts_default: ClassVar[str] = "counted"  # cancelled streams are the ones that this is about
 

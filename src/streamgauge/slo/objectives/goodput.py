@@ -20,7 +20,8 @@ class Goodput(Objective):
     """Streams that ended well, in time, without faltering and with whole tool calls; what a stream has not is not asked of it."""
 
     kind: ClassVar[str] = "goodput"
-    fails: ClassVar[str] = "streams miss at least one target"
+    fails: ClassVar[str] = "{service} streams miss at least one target"
+    by_outcome: ClassVar[bool] = True
 
     ttft: Decimal | None = None
     ttlt: Decimal | None = None

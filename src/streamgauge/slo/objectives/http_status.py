@@ -16,7 +16,7 @@ class HttpStatus(Objective):
     """Streams whose call was answered with a status below 500."""
 
     kind: ClassVar[str] = "http_status"
-    fails: ClassVar[str] = "calls are answered with a server error"
+    fails: ClassVar[str] = "{service} calls are answered with a server error"
     aborts_default: ClassVar[str] = "counted"
     alerting_default: ClassVar[Alerting] = Alerting(page=False, ticket=False)
 

@@ -16,7 +16,7 @@ class Pacing(Objective):
     """Streams without a gap above `max_gap`, or with at least `fluidity` of their token deadlines met."""
 
     kind: ClassVar[str] = "pacing"
-    fails: ClassVar[str] = "streams falter while they are read"
+    fails: ClassVar[str] = "{service} streams falter while they are read"
 
     max_gap: Decimal | None = None
     fluidity: Decimal | None = None

@@ -16,7 +16,7 @@ class Reconciled(Objective):
     """Seconds during which the oldest unreconciled effect was younger than the threshold."""
 
     kind: ClassVar[str] = "reconciliation"
-    fails: ClassVar[str] = "of the time a side effect waits too long for reconciliation"
+    fails: ClassVar[str] = "the time a {service} side effect waits for reconciliation"
     unit: ClassVar[str] = "seconds"
     counted: ClassVar[bool] = False
     alerting_default: ClassVar[Alerting] = Alerting(min_events=600, min_failures=300, low_traffic_failures=0)

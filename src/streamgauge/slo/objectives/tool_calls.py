@@ -13,7 +13,7 @@ class ToolCalls(Objective):
     """Streams all of whose tool calls could be run; streams without any are excluded."""
 
     kind: ClassVar[str] = "tool_calls"
-    fails: ClassVar[str] = "streams with tool calls carry a broken one"
+    fails: ClassVar[str] = "{service} streams with tool calls carry a broken one"
 
     @classmethod
     def read(cls, fields: Fields) -> dict[str, Any]:  # noqa: ARG003 - no fields of its own

@@ -20,7 +20,7 @@ class TimeToFirst(Objective):
     """Streams that showed their first thing in time; a stream that was given up after a longer wait has missed it."""
 
     kind: ClassVar[str] = "ttft"
-    fails: ClassVar[str] = "streams show their first text too late"
+    fails: ClassVar[str] = "{service} streams show their first text too late"
     aborts_default: ClassVar[str] = "counted"  # a wait that drove a reader away is known, however the stream ended
 
     threshold: Decimal

@@ -17,7 +17,7 @@ class TimeToLast(Objective):
     """Streams that were through in time; one that broke or was left after more than the threshold has missed it."""
 
     kind: ClassVar[str] = "ttlt"
-    fails: ClassVar[str] = "streams take too long to finish"
+    fails: ClassVar[str] = "{service} streams take too long to finish"
 
     threshold: Decimal
 

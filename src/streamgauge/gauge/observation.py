@@ -1,0 +1,329 @@
+"""One observed stream from call to report; to users it is the handle that `streamgauge.of()` and `current()` give.
+
+It joins recorder, tap, span and the connection's close, and seals exactly once, on whichever way out comes first. It holds no strong
+reference to anything of the SDK, so that it never keeps a stream alive.
+"""
+
+import inspect
+import threading
+import weakref
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
+from streamgauge.analysis import Context, LoopReport, StreamReport, analyse
+from streamgauge.analysis.loops import Loop, LoopDetector
+from streamgauge.analysis.outcome import ending
+from streamgauge.gauge.connection import shut_down, when_closed
+from streamgauge.gauge.guard import Guard, guarded
+from streamgauge.names import Initiator, Outcome, Phase, State
+from streamgauge.providers import Request, describe
+from streamgauge.recording import Call, End, EndCause, Recorder, Step
+from streamgauge.signals import Span, span_ids
+from streamgauge.tap import Tap
+
+if TYPE_CHECKING:
+    from streamgauge.gauge.wiring import Gauge
+
+_STEPS = {
+    Outcome.COMPLETED: Step.COMPLETE,
+    Outcome.LENGTH_LIMITED: Step.COMPLETE,
+    Outcome.CONTENT_FILTERED: Step.COMPLETE,
+    Outcome.CANCELLED: Step.INTERRUPT,
+    Outcome.ABANDONED: Step.INTERRUPT,
+    Outcome.DETACHED: Step.INTERRUPT,
+}
+
+
+class Observation:
+    """A stream being observed: who it is, what it is doing, and its report once it is sealed."""
+
+    def __init__(
+        self,
+        gauge: "Gauge",
+        call: Call,
+        recorder: Recorder,
+        span: Span,
+        labels: dict[str, Any],
+        *,
+        request: Request,
+        loops: LoopDetector | None = None,
+        done_marker: str | None = None,
+    ) -> None:
+        self.guard: Guard = gauge.guard
+        self.call = call
+        self.recorder = recorder
+        self.span = span
+        self.labels = labels
+        self.report: StreamReport | None = None
+        self.stalls_told = 0
+        self.stall_told_since: int | None = None
+        self.last_frame: Any = None
+        self.dropping = False
+        self.successor: Observation | None = None
+        self._gauge = gauge
+        self._loops = loops
+        self.request = request
+        self.done_marker = done_marker
+        self._tap = Tap(recorder, gauge.clock.monotonic_ns, self._left, gauge.guard.report)
+        self._tapped = False
+        self._sealing = threading.Lock()
+        self._sealed = False
+        self.sealed = threading.Event()
+        self._closed_ns: int | None = None
+        self._by_caller = False
+        self._response: weakref.ref[Any] | None = None
+        self._iterator: weakref.ref[Any] | None = None
+        self._asynchronous = False
+
+    # what users see
+
+    @property
+    def id(self) -> str:
+        """The stream's id, the same on span, report and ledger."""
+        return self.call.stream_id
+
+    @property
+    def state(self) -> State:
+        """Where the stream is in its life."""
+        return self.recorder.state
+
+    @property
+    def phase(self) -> Phase:
+        """What the stream is doing, or was doing when it ended."""
+        return self.recorder.phase
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the call, up to now or to the end."""
+        record = self.recorder.record
+        until = self._gauge.clock.monotonic_ns() if record is None else record.ended_ns
+        return (until - self.call.started_ns) / 1e9
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Chunks, and characters by kind, so far."""
+        recorder = self.recorder
+        return {
+            "chunks": recorder.chunks,
+            "text": recorder.text_characters,
+            "reasoning": recorder.reasoning_characters,
+            "tool_call": recorder.tool_characters,
+        }
+
+    @property
+    def latest(self) -> "Observation":
+        """This handle, or the one that goes on with its stream after it was given up and read again."""
+        return self if self.successor is None else self.successor.latest
+
+    def __repr__(self) -> str:
+        ended = self.report.outcome.value if self.report else self.state.value
+        return f"<Observation {self.id} {ended}>"
+
+    # what happens to the call
+
+    @guarded("request")
+    def attempt(self) -> None:
+        """One more request goes out."""
+        self.recorder.attempt(self._gauge.clock.monotonic_ns())
+
+    @guarded("request")
+    def bind(self, response: Any) -> None:
+        """This HTTP response carries the stream: watch its close, and its end without one."""
+        if self._response is not None or response is None:
+            return
+        self._response = weakref.ref(response, self._dropped)
+        self._gauge.bind(response, self)
+        status = getattr(response, "status_code", None)
+        self.recorder.opened(status if isinstance(status, int) else None, self._gauge.clock.monotonic_ns())
+        self._asynchronous = when_closed(response, self._closing, self._closed)
+
+    @guarded("request")
+    def follow(self, iterator: Any) -> None:
+        """The application reads this stream from `iterator`: notice when it drops it."""
+        self._iterator = weakref.ref(iterator, self._dropped)
+        self._gauge.bind_iterator(iterator, self)
+        self.recorder.opened(None, self._gauge.clock.monotonic_ns())
+
+    def wrap(self, source: Any) -> Any:
+        """`source`, tapped; a second stream on the same response is left alone."""
+        if self._tapped or self._sealed:
+            return source
+        self._tapped = True
+        return self._tap.read_async(source) if hasattr(source, "__anext__") else self._tap.read(source)
+
+    def refused(self, error: BaseException) -> None:
+        """The call ended before there was a stream."""
+        if not self.recorder.attempts:
+            self.attempt()
+        self._left(EndCause.FAILED if isinstance(error, Exception) else EndCause.INTERRUPTED, error)
+
+    # ways out
+
+    @guarded("close")
+    def _closing(self) -> None:
+        if self.successor is not None:
+            self.successor._closing()
+        if self._sealed or self._tap.finishing or self._tap.running():
+            return
+        self._by_caller = True
+        self._note_cancel(Initiator.UNKNOWN)
+
+    @guarded("close")
+    def _closed(self) -> None:
+        if self.successor is not None:
+            self.successor._closed()
+        self._closed_ns = self._gauge.clock.monotonic_ns()
+        if not self._by_caller or self._sealed:
+            return
+        if not self._tapped and self._read_by_hand():
+            self._discard("raw_body")
+        else:
+            self._left(EndCause.CLOSED, None)
+
+    def _read_by_hand(self) -> bool:
+        response = self._response() if self._response is not None else None
+        return bool(getattr(response, "num_bytes_downloaded", 0))
+
+    def _dropped(self, _reference: object) -> None:
+        self._defer(EndCause.DROPPED)
+
+    def _left(self, cause: EndCause, error: BaseException | None) -> None:
+        if self.successor is not None:
+            self.successor._left(cause, error)
+        elif cause is EndCause.DROPPED:
+            self._defer(cause)
+        else:
+            self.seal(cause, error)
+
+    def _defer(self, cause: EndCause) -> None:
+        # may run inside the garbage collector, within anybody's lock: only note it, the watchdog seals
+        if not self._sealed:
+            self.dropping = True
+            self._gauge.later(self, cause, self._gauge.clock.monotonic_ns())
+
+    @guarded("seal")
+    def _note_cancel(self, initiator: Initiator) -> None:
+        now = self._gauge.clock.monotonic_ns()
+        if not self.recorder.cancel_requested:
+            self.recorder.cancel(initiator, now)
+            if initiator is not Initiator.UNKNOWN:
+                self._gauge.cancelled(self, initiator, now)
+
+    def cancel(self, initiator: Initiator) -> Awaitable[None] | None:
+        """Say who ends the stream, and end it; an awaitable is given back when the close is asynchronous."""
+        if self._sealed:
+            return None
+        self._note_cancel(initiator)
+        response = self._response() if self._response is not None else None
+        if response is None:
+            return self._cancel_iterator()
+        if self._asynchronous:
+            closing = response.aclose()
+            assert inspect.isawaitable(closing)  # noqa: S101 - an async body has an async close
+            return closing
+        if self.recorder.waiting and not self._tap.running() and shut_down(response):
+            return None
+        response.close()
+        return None
+
+    def _cancel_iterator(self) -> Awaitable[None] | None:
+        iterator = self._iterator() if self._iterator is not None else None
+        if iterator is None:
+            return None
+        if hasattr(iterator, "aclose"):
+            closing: Awaitable[None] = iterator.aclose()
+            return closing
+        if not iterator.gi_running:
+            iterator.close()
+        return None
+
+    # the end
+
+    def abandon(self, now: int) -> None:
+        """Nobody read on for too long: seal, and go on as a new, linked observation should somebody read after all."""
+        self.recorder.divert(self._read_on)
+        self.seal(EndCause.IDLE, None, now)
+
+    def _read_on(self, chunk: Any, _sink: Any) -> None:
+        if self.successor is None:
+            self._continue()
+        successor = self.successor
+        if successor is not None:
+            successor.recorder.asked = self.recorder.asked
+            successor.recorder.feed(chunk, self.recorder.now)
+
+    def _continue(self) -> None:
+        successor = self._gauge.successor(self)
+        if successor is None:
+            return
+        successor._tap, successor._tapped, successor._response = self._tap, True, self._response
+        response = self._response() if self._response is not None else None
+        if response is not None:
+            self._gauge.bind(response, successor)
+        self.successor = successor
+
+    def seal(self, cause: EndCause, error: BaseException | None = None, at: int | None = None) -> None:
+        """Close the books, once; whatever comes later changes nothing."""
+        with self._sealing:
+            if self._sealed:
+                return
+            self._sealed = True
+        self._seal(cause, error, at)
+        self._gauge.gone(self)
+        self.sealed.set()
+
+    @guarded("seal")
+    def _discard(self, reason: str) -> None:
+        with self._sealing:
+            self._sealed = True
+        self._gauge.gone(self)
+        self._gauge.signals.metrics.drop(reason)
+
+    @guarded("seal")
+    def _seal(self, cause: EndCause, error: BaseException | None, at: int | None) -> None:
+        gauge, recorder = self._gauge, self.recorder
+        now = gauge.clock.monotonic_ns() if at is None else at
+        if cause is EndCause.INTERRUPTED and not recorder.cancel_requested:
+            recorder.cancel(Initiator.UNKNOWN, now)
+        self._see_last_frame()
+        record = recorder.seal(_end(cause, error), now, closed_ns=self._closed_ns, event_budget=gauge.event_budget)
+        settings = gauge.settings
+        trace_id, span_id = span_ids(self.span)
+        recorder.step(_STEPS.get(ending(record).outcome, Step.FAIL), now)
+        report = analyse(
+            record,
+            recorder.state,
+            Context(
+                self._loop(),
+                int(settings.fluidity_first * 1e9),
+                int(settings.fluidity_next * 1e9),
+                trace_id,
+                span_id,
+            ),
+        )
+        self.report = gauge.judged(report)
+        gauge.emit(self)
+
+    def _see_last_frame(self) -> None:
+        marker = self.done_marker
+        if marker is not None and str(getattr(self.last_frame, "data", "")).startswith(marker):
+            self.recorder.terminal(marker)
+        self.last_frame = None
+
+    def _loop(self) -> LoopReport | None:
+        loop = self._loops.finish() if self._loops is not None else None
+        return None if loop is None else loop_report(loop)
+
+
+def loop_report(loop: Loop) -> LoopReport:
+    """What a report says of a loop."""
+    return LoopReport(loop.period, loop.repeats, loop.start, loop.share, loop.kind == "suspect")
+
+
+def _end(cause: EndCause, error: BaseException | None) -> End:
+    if error is None or cause is not EndCause.FAILED:
+        return End(cause)
+    told = describe(error)
+    return End(cause, told.error_type, told.status, told.timeout, told.network, told.malformed, told.provider)
+
+

@@ -1,0 +1,246 @@
+"""Puts the gauge into an SDK's way, at the few points that its provider file names, and takes it out again.
+
+Three kinds of hook per SDK: the client's request method (begin, attempts, refusal), the stream's own iterator (the tap), and the SDK's own
+span, which is left out for the calls that are observed here. Everything passes through untouched when nothing is to be observed.
+"""
+
+import importlib
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextvars import ContextVar, Token
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Protocol
+
+import wrapt
+from packaging.specifiers import SpecifierSet
+
+from streamgauge.gauge.observation import Observation
+from streamgauge.gauge.wiring import Gauge
+from streamgauge.providers import Provider
+
+log = logging.getLogger("streamgauge")
+
+_calling: ContextVar[Observation | None] = ContextVar("streamgauge_calling", default=None)
+
+
+class Choice(Protocol):
+    """Which gauge observes a client, if any."""
+
+    def __call__(self, client: Any) -> Gauge | None:
+        """The gauge that observes `client`, or None."""
+        ...
+
+
+def supported(provider: Provider) -> bool:
+    """Whether the installed version of the SDK is one that we know; another one is left alone, and said so once."""
+    try:
+        installed = version(provider.distribution)
+    except PackageNotFoundError:
+        return provider.distribution in sys.modules
+    if SpecifierSet(provider.versions).contains(installed, prereleases=True):
+        return True
+    log.warning(
+        "streamgauge leaves %s %s alone: it knows the versions %s", provider.distribution, installed, provider.versions
+    )
+    return False
+
+
+class Patches:
+    """The hooks in one SDK."""
+
+    def __init__(self, provider: Provider, choose: Choice) -> None:
+        self._provider, self._choose = provider, choose
+        self._undo: list[Callable[[], None]] = []
+
+    def install(self) -> None:
+        """Hook everything that the provider file names."""
+        provider = self._provider
+        for path in provider.clients:
+            self._wrap(path, provider.request, self._request)
+            self._wrap(path, provider.attempt, self._attempt)
+            if provider.own_span is not None:
+                self._hide_own_span(path, provider.own_span)
+        for path in provider.streams:
+            self._wrap(path, provider.stream, self._stream)
+            if provider.events is not None:
+                self._wrap(path, provider.events, self._events)
+
+    def remove(self) -> None:
+        """Leave the SDK as it was; streams that are open stay observed to their end."""
+        while self._undo:
+            self._undo.pop()()
+
+    def _wrap(self, path: str, method: str, wrapper: Callable[..., Any]) -> None:
+        owner = _class(path)
+        for place in [cls for cls in owner.__mro__ if method in vars(cls)][:1]:
+            original = vars(place)[method]
+            if isinstance(original, wrapt.FunctionWrapper) and getattr(original, "_self_wrapper", None) == wrapper:
+                continue
+            setattr(place, method, wrapt.FunctionWrapper(original, wrapper))
+            self._undo.append(lambda place=place, original=original: setattr(place, method, original))  # type: ignore[misc]
+
+    def _hide_own_span(self, path: str, name: str) -> None:
+        owner = _class(path)
+        place = next((cls for cls in owner.__mro__ if isinstance(vars(cls).get(name), property)), None)
+        original = vars(place)[name] if place is not None else None
+        if place is None or original is None or isinstance(original, _HiddenWhileCalling):
+            return
+        setattr(place, name, _HiddenWhileCalling(original.fget))
+        self._undo.append(lambda: setattr(place, name, original))
+
+    # the hooks
+
+    def _begin(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observation | None:
+        if not kwargs.get("stream"):
+            return None
+        gauge = self._choose(client)
+        return gauge.guard.call("request", self._begun, gauge, client, args, kwargs) if gauge is not None else None
+
+    def _begun(self, gauge: Gauge, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observation | None:
+        request = self._provider.read_request(client, args[1] if len(args) > 1 else kwargs["options"])
+        return None if request is None else gauge.begin(request, done_marker=self._provider.done_marker)
+
+    def _request(self, wrapped: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        observation = self._begin(client, args, kwargs)
+        if observation is None:
+            return wrapped(*args, **kwargs)
+        if _is_async(wrapped):
+            return _call_async(observation, wrapped, args, kwargs)
+        return _call(observation, wrapped, args, kwargs)
+
+    def _attempt(self, wrapped: Any, _client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        observation = _calling.get()
+        if observation is not None:
+            observation.attempt()
+        return wrapped(*args, **kwargs)
+
+    def _stream(self, wrapped: Any, stream: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        source = wrapped(*args, **kwargs)
+        observation = self._observed(stream)
+        if observation is None:
+            return source
+        observation.bind(getattr(stream, "response", None))
+        wrapping = observation.guard.call("tap", observation.wrap, source)
+        return source if wrapping is None else wrapping
+
+    def _events(self, wrapped: Any, stream: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        source = wrapped(*args, **kwargs)
+        observation = self._observed(stream)
+        if observation is None:
+            return source
+        return _frames_async(source, observation) if hasattr(source, "__anext__") else _frames(source, observation)
+
+    def _observed(self, stream: Any) -> Observation | None:
+        response = getattr(stream, "response", None)
+        known = find_by_response(response)
+        return known if known is not None else _calling.get()
+
+
+class _HiddenWhileCalling(property):
+    """A property that is None while a call of ours is made, and the SDK's own otherwise."""
+
+    def __get__(self, instance: Any, owner: type | None = None, /) -> Any:
+        if instance is not None and _calling.get() is not None:
+            return None
+        return super().__get__(instance, owner)
+
+
+_gauges: list[Gauge] = []
+
+
+def register(gauge: Gauge) -> None:
+    """Let streams of `gauge` be found by their response."""
+    if gauge not in _gauges:
+        _gauges.append(gauge)
+
+
+def unregister(gauge: Gauge) -> None:
+    """Forget `gauge`."""
+    if gauge in _gauges:
+        _gauges.remove(gauge)
+
+
+def find_by_response(response: Any) -> Observation | None:
+    """The observation of the stream that `response` carries, of whichever gauge."""
+    if response is None:
+        return None
+    return next((found for gauge in _gauges if (found := gauge.by_response(response)) is not None), None)
+
+
+def find_by_iterator(iterator: Any) -> Observation | None:
+    """The observation of a watched iterator, of whichever gauge."""
+    return next((found for gauge in _gauges if (found := gauge.by_iterator(iterator)) is not None), None)
+
+
+def find_by_id(stream_id: str) -> Observation | None:
+    """An open stream by its id, of whichever gauge."""
+    return next((found for gauge in _gauges if (found := gauge.by_id(stream_id)) is not None), None)
+
+
+def _class(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _is_async(method: Any) -> bool:
+    flags: int = method.__code__.co_flags
+    return bool(flags & 0x80)  # inspect.CO_COROUTINE
+
+
+def _call(observation: Observation, wrapped: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    token = _calling.set(observation)
+    try:
+        result = wrapped(*args, **kwargs)
+    except BaseException as error:
+        observation.refused(error)
+        raise
+    finally:
+        _reset(token)
+    observation.bind(response_of(result))
+    return result
+
+
+async def _call_async(observation: Observation, wrapped: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    token = _calling.set(observation)
+    try:
+        result = await wrapped(*args, **kwargs)
+    except BaseException as error:
+        observation.refused(error)
+        raise
+    finally:
+        _reset(token)
+    observation.bind(response_of(result))
+    return result
+
+
+def _reset(token: Token[Observation | None]) -> None:
+    try:
+        _calling.reset(token)
+    except ValueError:  # the coroutine is finalised in another context than it began in
+        _calling.set(None)
+
+
+def response_of(result: Any) -> Any:
+    """The HTTP response behind what an SDK gives back: a stream, a helper around it, or a raw response."""
+    for name in ("http_response", "response", "_response"):
+        response = getattr(result, name, None)
+        if response is not None:
+            return response
+    inner = getattr(result, "_raw_stream", None)
+    return None if inner is None else response_of(inner)
+
+
+def _frames(source: Iterator[Any], observation: Observation) -> Iterator[Any]:
+    for frame in source:
+        observation.last_frame = frame
+        yield frame
+
+
+async def _frames_async(source: AsyncIterator[Any], observation: Observation) -> AsyncIterator[Any]:
+    try:
+        async for frame in source:
+            observation.last_frame = frame
+            yield frame
+    finally:
+        await source.aclose()  # type: ignore[attr-defined]
