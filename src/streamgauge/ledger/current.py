@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from streamgauge.errors import ConfigError
 from streamgauge.ledger.effects import Compensation, Effect, make_effect
-from streamgauge.ledger.execution import Proof
+from streamgauge.ledger.execution import Books, Proof
 from streamgauge.ledger.policy import Policy
 
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ def close_ledger() -> None:
         before.close()
 
 
-def _books() -> "Ledger":
+def _books() -> Books:
     found = current_ledger()
     assert found is not None  # noqa: S101 - opened on demand
-    return found
+    return found.books
 
 
 @overload

@@ -15,6 +15,8 @@ from typing import Any, Self
 
 from streamgauge.clock import SYSTEM_CLOCK, Clock
 from streamgauge.ledger import identity, retention
+from streamgauge.ledger.books import Bookkeeper, Compensation
+from streamgauge.ledger.compensation import Compensator
 from streamgauge.ledger.database import Database
 from streamgauge.ledger.effects import make_effect
 from streamgauge.ledger.entry import Entry, StreamRow, ToolCall
@@ -25,7 +27,7 @@ from streamgauge.ledger.errors import (
 )
 from streamgauge.ledger.facts import Fact, Reconciled
 from streamgauge.ledger.owner import InFlight, owner
-from streamgauge.ledger.policy import LedgerSettings, Policy
+from streamgauge.ledger.policy import LedgerSettings
 from streamgauge.ledger.reading import Reading, Statistics
 from streamgauge.ledger.reconciler import Probe, Reconciler, Report
 from streamgauge.ledger.stamps import Stamps
@@ -36,7 +38,6 @@ _log = logging.getLogger("streamgauge.ledger")
 _SECOND = 1_000_000_000
 
 Listener = Callable[[Fact], None]
-Compensation = Callable[[Entry], Any]
 
 OUTCOMES = (
     "completed",
@@ -82,21 +83,16 @@ class Ledger:
         self._reading = Reading(self._database)
         self._listeners: list[Listener] = [_jsonl(jsonl)] if jsonl is not None else []
         self._probes: dict[str, Probe] = {}
-        self._compensations: dict[str, Compensation] = {}
         self._in_flight = InFlight()
-        self._books = Bookkeeper(
-            self._store, self._reading, self._stamps, self.settings, self._in_flight, self._publish
-        )
-        compensator = Compensator(
-            self._books, self._store, self._stamps, self.settings, self._compensations, self._probes
-        )
+        self.books = Bookkeeper(self._store, self._reading, self._stamps, self.settings, self._in_flight, self._publish)
+        compensator = Compensator(self.books, self._store, self._stamps, self.settings, self._probes)
         self._reconciler = Reconciler(
             self._store,
             self._stamps,
             self.settings,
             self._probes,
             compensator.undo,
-            self._compensations,
+            self.books.compensations,
             self._in_flight,
         )
         self._over = threading.Event()
@@ -107,25 +103,13 @@ class Ledger:
     def effect(self, tool: Any = None, **declared: Any) -> Any:
         """A decorator or context manager around one effect; see `streamgauge.ledger.effect` for the arguments."""
         if callable(tool):
-            return make_effect(lambda: self)(tool)
-        return make_effect(lambda: self, tool, **declared)
-
-    def draft(self, *args: Any, **values: Any) -> Entry:
-        """An entry that is checked but not written yet."""
-        return self._books.draft(*args, **values)
-
-    def admit(self, wanted: Entry, policy: Policy | None, *, announce: bool, here: bool) -> Entry:
-        """Write intent and start of an effect, or raise the `EffectRefused` that keeps it from starting."""
-        return self._books.admit(wanted, policy, announce=announce, here=here)
-
-    def settle(self, entry: Entry, step: Step, **values: Any) -> Entry:
-        """Write the outcome of a started effect; later, if the store is away."""
-        return self._books.settle(entry, step, **values)
+            return make_effect(lambda: self.books)(tool)
+        return make_effect(lambda: self.books, tool, **declared)
 
     @property
     def unstored(self) -> list[Entry]:
         """Effects whose last word is in memory only, because the store was away."""
-        return self._books.owed.entries()
+        return self.books.owed.entries()
 
     # Approvals
 
@@ -156,7 +140,7 @@ class Ledger:
         now = at_ns if at_ns is not None else self._stamps.now()
         lease = now + int(self.settings.lease * _SECOND)
         row = StreamRow(_reference(ref), now, owner(), lease, trace=trace, changed_ns=now)
-        self._books.tell(f"the begin of stream {ref}", lambda: self._store.begin_stream(row))
+        self.books.tell(f"the begin of stream {ref}", lambda: self._store.begin_stream(row))
 
     def cancel(self, ref: str, initiator: str = "unknown", *, at_ns: int | None = None) -> None:
         """Put the fence up: no effect of the stream that has not started will.
@@ -166,7 +150,7 @@ class Ledger:
         told, now = at_ns is not None, at_ns if at_ns is not None else self._stamps.now()
         hold = self.settings.fence == "refuse"
         _reference(ref)
-        self._books.tell(
+        self.books.tell(
             f"the cancel of stream {ref}",
             lambda: self._store.stop_stream(ref, initiator, now, told=told, hold=hold),
         )
@@ -201,7 +185,7 @@ class Ledger:
         values |= {"shown_chars": shown_chars, "usage": usage, "trace": trace}
         hold = self.settings.fence == "refuse"
         _reference(ref)
-        self._books.tell(
+        self.books.tell(
             f"the end of stream {ref}",
             lambda: self._store.end_stream(ref, now, values, told=told, hold=hold, known=only_if_known),
         )
@@ -219,7 +203,7 @@ class Ledger:
         """Write down that the model made a tool call in the stream; without an effect it is shown as undeclared."""
         at_ns = at_ns if at_ns is not None else self._stamps.now()
         call = ToolCall(_reference(ref), tool_call_id, name, args_hash, complete, at_ns)
-        self._books.tell(f"the tool call {tool_call_id} of stream {ref}", lambda: self._store.observe(call))
+        self.books.tell(f"the tool call {tool_call_id} of stream {ref}", lambda: self._store.observe(call))
 
     # Reconciliation
 
@@ -236,13 +220,13 @@ class Ledger:
 
         An exception means that it is not proven to be undone.
         """
-        self._compensations[identity.tool_name(tool)] = _callable("compensation", tool, function)
+        self.books.compensate(tool, function)
 
     def request_compensation(self, key: str, by: str) -> Entry:
         """Ask for an effect that stands to be undone; the next `reconcile` does it."""
         tool = self._last(key).tool
-        if tool not in self._compensations:
-            raise UnknownTool(tool, "compensation", sorted(self._compensations))
+        if tool not in self.books.compensations:
+            raise UnknownTool(tool, "compensation", sorted(self.books.compensations))
         return self._store.request_undo(key, self._stamps.now(), _somebody(by))
 
     def reconcile(self) -> Report:
@@ -250,7 +234,7 @@ class Ledger:
 
         Probes, the dead, expired approvals, compensations, records that are due.
         """
-        self._books.owed.repay()
+        self.books.owed.repay()
         self._renew()
         return self._reconciler.run()
 
@@ -337,9 +321,9 @@ class Ledger:
         self._over.set()
         if self._thread is not None:
             self._thread.join(timeout=self.settings.probe_timeout)
-        if not self._books.owed.repay():
+        if not self.books.owed.repay():
             _log.error(
-                "closed while %d writes are in memory only: %s", len(self._books.owed), [e.key for e in self.unstored]
+                "closed while %d writes are in memory only: %s", len(self.books.owed), [e.key for e in self.unstored]
             )
         self._database.close()
 
