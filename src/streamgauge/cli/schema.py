@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,8 +41,9 @@ _EXIT = {checker.Severity.INFO: 0, checker.Severity.WARNING: 1, checker.Severity
 @click.argument("files", nargs=-1, required=True, type=click.File("rb"), metavar="FILE...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per finding and a summary at the end.")
 @click.option("--limit", default=20, show_default=True, help="Findings shown per rule; 0 shows all. All are counted.")
+@click.option("--jobs", default=0, help="Processes to use; by default several for a large file, else one.")
 @click.pass_context
-def check_files(ctx: click.Context, files: tuple[BinaryIO, ...], *, as_json: bool, limit: int) -> None:
+def check_files(ctx: click.Context, files: tuple[BinaryIO, ...], *, as_json: bool, limit: int, jobs: int) -> None:
     """Validate OTLP JSON, stream reports and reconciliation records, one a line; - reads standard input.
 
     Exit status: 0 nothing above info, 1 warnings, 3 errors, 2 when the check itself could not run.
@@ -49,14 +51,24 @@ def check_files(ctx: click.Context, files: tuple[BinaryIO, ...], *, as_json: boo
     counts: Counter[str] = Counter()
     seen: Counter[str] = Counter()
     for file in files:
-        one = checker.Checker()
-        for finding in one.lines(checker.read_lines(file)):
+        for finding in _findings(file, jobs, seen):
             counts[finding.rule] += 1
             if limit == 0 or counts[finding.rule] <= limit:
                 _show(finding, file.name, as_json=as_json)
-        seen += one.seen
     _summarise(counts, seen, as_json=as_json)
     ctx.exit(max((_EXIT[checker.RULES[rule].severity] for rule in counts), default=0))
+
+
+def _findings(file: BinaryIO, jobs: int, seen: Counter[str]) -> Iterator[checker.Finding]:
+    path = Path(file.name)
+    large = path.is_file() and path.stat().st_size >= checker.WORTH_IT
+    wanted = jobs or (checker.processors() if large else 1)
+    if wanted > 1:
+        yield from checker.check_parallel(checker.read_lines(file), wanted, seen)
+        return
+    one = checker.Checker()
+    yield from one.lines(checker.read_lines(file))
+    seen.update(one.seen)
 
 
 def _show(finding: checker.Finding, file: str, *, as_json: bool) -> None:

@@ -7,6 +7,8 @@ signals are passed over and counted; whatever a line holds, the answer is a find
 """
 
 from streamgauge.schema.check.findings import RULES, Finding, Rule, Severity
-from streamgauge.schema.check.lines import Checker, read_lines
+from streamgauge.schema.check.lines import Checker
+from streamgauge.schema.check.parallel import WORTH_IT, check_parallel, processors
+from streamgauge.schema.check.reading import read_lines
 
-__all__ = ["RULES", "Checker", "Finding", "Rule", "Severity", "read_lines"]
+__all__ = ["RULES", "WORTH_IT", "Checker", "Finding", "Rule", "Severity", "check_parallel", "processors", "read_lines"]
