@@ -100,14 +100,14 @@ def half(frame: Frame, stage: Stage) -> Iterable[Step]:
     return (Frame(whole[: len(whole) // 2], "other"),)
 
 
-def error(_frame: Frame, stage: Stage) -> Iterable[Step]:
+def error(frame: Frame, stage: Stage) -> Iterable[Step]:
     """The dialect's error frame."""
-    return stage.dialect.error(stage.call, _ERROR)
+    return stage.dialect.error(stage.call, _ERROR, frame)
 
 
-def failed(_frame: Frame, stage: Stage) -> Iterable[Step]:
+def failed(frame: Frame, stage: Stage) -> Iterable[Step]:
     """The whole answer declared failed."""
-    return stage.dialect.failed(stage.call, _ERROR)
+    return stage.dialect.failed(stage.call, _ERROR, frame)
 
 
 def twice(frame: Frame, _stage: Stage) -> Iterable[Step]:

@@ -29,7 +29,7 @@ class Bedrock(Messages):
         """Amazon's error body; its type travels in a header that the SDK does not read."""
         return {"message": problem.message}
 
-    def error(self, call: Call, problem: Problem) -> tuple[Frame, ...]:  # noqa: ARG002 - the dialect's signature
+    def error(self, call: Call, problem: Problem, instead: Frame) -> tuple[Frame, ...]:  # noqa: ARG002 - the dialect's signature
         """A message of type `exception`."""
         headers = {
             ":exception-type": problem.aws_type,

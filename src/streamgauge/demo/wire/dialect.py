@@ -91,13 +91,13 @@ class Dialect:
         error = {"message": problem.message, "type": problem.openai_type, "param": None, "code": problem.openai_code}
         return {"error": error}
 
-    def error(self, call: Call, problem: Problem) -> tuple[Frame, ...]:  # noqa: ARG002 - some number them
-        """The error inside a stream that has already begun."""
+    def error(self, call: Call, problem: Problem, instead: Frame) -> tuple[Frame, ...]:  # noqa: ARG002 - some number them
+        """The error inside a stream that has already begun; it takes the place of a frame that does not go out."""
         return (Frame(self.problem(problem), "other"),)
 
-    def failed(self, call: Call, problem: Problem) -> tuple[Frame, ...]:
+    def failed(self, call: Call, problem: Problem, instead: Frame) -> tuple[Frame, ...]:
         """The whole answer declared failed; where an API has no such thing, its error."""
-        return self.error(call, problem)
+        return self.error(call, problem, instead)
 
     def ping(self) -> Frame:
         """A sign of life without content."""

@@ -66,7 +66,7 @@ class Messages(Dialect):
         error = {"type": problem.anthropic_type, "message": problem.message}
         return {"type": "error", "error": error, "request_id": "req_011streamgauge"}
 
-    def error(self, call: Call, problem: Problem) -> tuple[Frame, ...]:  # noqa: ARG002 - the dialect's signature
+    def error(self, call: Call, problem: Problem, instead: Frame) -> tuple[Frame, ...]:  # noqa: ARG002 - the dialect's signature
         """The `error` event."""
         return (Frame(self.problem(problem), "other", "error"),)
 

@@ -57,15 +57,15 @@ class Responses(Dialect):
         status, details = _ENDINGS.get(call.script.reason, ("completed", {}))
         return finished(call, status, **details)
 
-    def error(self, call: Call, problem: Problem) -> tuple[Frame, ...]:
+    def error(self, call: Call, problem: Problem, instead: Frame) -> tuple[Frame, ...]:  # noqa: ARG002 - see dialect
         """The flat `error` event, which the SDK hands to its caller as an ordinary event."""
-        code = self.error_type(problem)
-        return (_event(call, "error", "other", code=code, message=problem.message, param=None),)
+        said = {"code": self.error_type(problem), "message": problem.message, "param": None}
+        return (_in_place(instead, "error", **said),)
 
-    def failed(self, call: Call, problem: Problem) -> tuple[Frame, ...]:
+    def failed(self, call: Call, problem: Problem, instead: Frame) -> tuple[Frame, ...]:
         """`response.failed` with what had been finished before."""
         error = {"code": self.error_type(problem), "message": problem.message}
-        return (_event(call, "response.failed", "other", response=snapshot(call, "failed", error=error)),)
+        return (_in_place(instead, "response.failed", response=snapshot(call, "failed", error=error)),)
 
     def unknown(self, call: Call, frame: Frame) -> tuple[Frame, ...]:
         """An event type from the future, and the frame with a new field; its number stays in order."""
@@ -142,6 +142,12 @@ def finished(call: Call, status: str, **fields: Any) -> JSON:
 
 def _event(call: Call, event: str, role: Any, **fields: Any) -> Frame:
     return Frame({"type": event, "sequence_number": next(call.sequence), **fields}, role, event)
+
+
+def _in_place(instead: Frame, event: str, **fields: Any) -> Frame:
+    assert isinstance(instead.payload, dict)  # noqa: S101 - all frames of this dialect are objects
+    number = instead.payload["sequence_number"]
+    return Frame({"type": event, "sequence_number": number, **fields}, "other", event)
 
 
 def _delta(call: Call, name: str, block: Block, piece: str, **fields: Any) -> Frame:
