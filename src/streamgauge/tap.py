@@ -90,15 +90,28 @@ class Tap:
 
     def running(self) -> bool:
         """Whether this tap's generator is on the stack of the thread or task that asks."""
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None:
-            if frame.f_code in _LOOPS and frame.f_locals.get("self") is self:
-                return True
-            frame = frame.f_back
-        return False
+        return any(frame.f_code in _LOOPS and frame.f_locals.get("self") is self for frame in _stack())
 
 
 _LOOPS: frozenset[CodeType] = frozenset({Tap.read.__code__, Tap.read_async.__code__})
+
+
+def finalising(method: str, body: Any) -> bool:
+    """Whether the SDK's own generator `method` over the response with this `body` is on the stack of whoever asks.
+
+    If it is, and its tap is not, the garbage collector finalises the two in its own order: nobody closed the stream.
+    """
+    return any(
+        frame.f_code.co_name == method and getattr(frame.f_locals.get("response"), "stream", None) is body
+        for frame in _stack()
+    )
+
+
+def _stack() -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def _ignore(_chunk: Any, _now: int) -> None:

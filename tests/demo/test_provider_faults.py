@@ -157,7 +157,7 @@ def sdks(provider: Provider) -> Iterator[tuple[openai.OpenAI, anthropic.Anthropi
 def opened(sdks: tuple[Any, Any], api: str, fault: str) -> Any:
     """The call that opens a stream; the same words for sync and async clients."""
     said: dict[str, Any] = {"model": "m", "stream": True, "extra_headers": {"x-streamgauge-fault": fault}}
-    options = {"max_retries": int(fault == "rate_limited_then_ok"), "timeout": 0.2 if fault in HANGING else 20.0}
+    options = {"max_retries": int(fault == "rate_limited_then_ok"), "timeout": 0.3 if fault in HANGING else 20.0}
     one, two = (client.with_options(**options) for client in sdks)
     if api == "chat":
         return one.chat.completions.create(messages=PROMPT, **said)

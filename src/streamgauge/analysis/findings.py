@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from streamgauge.analysis.outcome import expected_choices, finished
+from streamgauge.analysis.outcome import FILTERED, expected_choices, finished
 from streamgauge.names import Finding
 from streamgauge.recording import StreamRecord
 
@@ -16,7 +16,8 @@ def _malformed(record: StreamRecord) -> bool:
 
 
 def _empty(record: StreamRecord) -> bool:
-    return finished(record) and record.characters.total == 0 and record.tool_call_count == 0
+    silenced = record.refused or FILTERED & set(record.finish_reasons.values())
+    return finished(record) and not silenced and record.characters.total == 0 and record.tool_call_count == 0
 
 
 def _missing_finish_reason(record: StreamRecord) -> bool:

@@ -111,8 +111,8 @@ def failed(frame: Frame, stage: Stage) -> Iterable[Step]:
 
 
 def twice(frame: Frame, _stage: Stage) -> Iterable[Step]:
-    """The frame and its copy."""
-    return frame, frame
+    """The frame and, if it carries content, its copy."""
+    return (frame, frame) if frame.role == "content" else (frame,)
 
 
 def broken(frame: Frame, _stage: Stage) -> Iterable[Step]:

@@ -238,9 +238,9 @@ _TABLE = (
     ),
     Fault(
         "duplicate_chunk",
-        "one piece arrives twice, with the same number where there are numbers",
+        "every piece arrives twice, with the same number where there are numbers",
         findings=(Finding.DUPLICATE_CHUNK,),
-        blow=blows.twice,
+        every=blows.twice,
     ),
     Fault(
         "unknown_event",

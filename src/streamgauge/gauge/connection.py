@@ -12,8 +12,8 @@ from typing import Any
 _HOOK = "_streamgauge_close"
 
 
-def when_closed(response: Any, before: Callable[[], object], after: Callable[[], object]) -> bool:
-    """Call `before` and `after` around the first close of the response's body; True if that close is asynchronous."""
+def when_closed(response: Any, before: Callable[[Any], object], after: Callable[[], object]) -> bool:
+    """Call `before` with the body, and `after`, around the first close of the response's body; True if that close is asynchronous."""
     body = getattr(response, "stream", None)
     if body is None or hasattr(body, _HOOK):
         return False
@@ -30,7 +30,7 @@ def _telling(kind: type, asynchronous: bool) -> type:
 
 def _close(self: Any) -> None:
     before, after = vars(self).pop(_HOOK, (_nothing, _nothing))
-    before()
+    before(self)
     try:
         super(type(self), self).close()
     finally:
@@ -39,14 +39,14 @@ def _close(self: Any) -> None:
 
 async def _aclose(self: Any) -> None:
     before, after = vars(self).pop(_HOOK, (_nothing, _nothing))
-    before()
+    before(self)
     try:
         await super(type(self), self).aclose()
     finally:
         after()
 
 
-def _nothing() -> None:
+def _nothing(_body: Any = None) -> None:
     """Nothing is left to be told."""
 
 

@@ -19,7 +19,7 @@ from streamgauge.names import Initiator, Outcome, Phase, State
 from streamgauge.providers import Request, describe
 from streamgauge.recording import Call, End, EndCause, Recorder, Step
 from streamgauge.signals import Span, span_ids
-from streamgauge.tap import Tap
+from streamgauge.tap import Tap, finalising
 
 if TYPE_CHECKING:
     from streamgauge.gauge.wiring import Gauge
@@ -160,10 +160,13 @@ class Observation:
     # ways out
 
     @guarded("close")
-    def _closing(self) -> None:
+    def _closing(self, body: Any) -> None:
         if self.successor is not None:
-            self.successor._closing()
+            self.successor._closing(body)
         if self._sealed or self._tap.finishing or self._tap.running():
+            return
+        if finalising("__stream__", body):
+            self._defer(EndCause.DROPPED)
             return
         self._by_caller = True
         self._note_cancel(Initiator.UNKNOWN)

@@ -28,6 +28,9 @@ Operation = Callable[[sa.Connection], T]
 _RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "23505"})
 """Serialization failure, deadlock, and the lost race of two inserts."""
 
+_CONNECTION_LOST = ("08", "57P")
+"""Classes of SQL states: the connection is gone, or the server takes it away."""
+
 _RETRIES = 5
 _BACKENDS = ("sqlite", "postgresql")
 
@@ -55,6 +58,8 @@ class Database:
     def _open(self) -> None:
         sqlite = self._url.get_backend_name() == "sqlite"
         self._engine = self._sqlite_engine() if sqlite else self._postgresql_engine()
+        driver: Any = self._engine.dialect.dbapi
+        self._driver_error: type[Exception] = driver.Error
         self._commits: GroupCommit | None = GroupCommit(self._engine) if sqlite else None
 
     def _sqlite_engine(self) -> sa.Engine:
@@ -118,7 +123,7 @@ class Database:
         for attempt in range(_RETRIES):
             try:
                 return run()
-            except sa.exc.DBAPIError as error:
+            except (sa.exc.DBAPIError, self._driver_error) as error:
                 if attempt + 1 == _RETRIES or not _worth_another_try(error):
                     raise StoreUnavailable(self.url, _reason(error)) from error
             except sa.exc.TimeoutError as error:
@@ -133,11 +138,13 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         _opened.discard(self)
+        if self._commits is not None:
+            self._commits.close()
         self._engine.dispose()
 
     def _after_fork(self) -> None:
         """A child has no business with its parent's connections: leave them open, untouched, and open its own."""
-        _left_behind.append(self._engine)
+        _left_behind.append((self._engine, self._commits))
         self._engine.dispose(close=False)
         self._open()
 
@@ -183,19 +190,30 @@ def _switch_to_wal(connection: Any, patience: float) -> None:
 
 
 def _begin_on_sqlite(connection: sa.Connection) -> None:
+    driver: Any = connection.connection.driver_connection
+    if driver.in_transaction:
+        return
     connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("read") else "BEGIN IMMEDIATE")
 
 
-def _worth_another_try(error: sa.exc.DBAPIError) -> bool:
-    return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _RETRYABLE_SQLSTATES
+def _worth_another_try(error: Exception) -> bool:
+    """Lost races and lost connections; the driver reports the latter without a state."""
+    if isinstance(error, sa.exc.DBAPIError):
+        return error.connection_invalidated or _retryable(error.orig)
+    return _retryable(error)
 
 
-def _reason(error: sa.exc.DBAPIError) -> str:
-    return (
-        f"{type(error.orig).__name__}: {str(error.orig).strip().splitlines()[0]}"
-        if str(error.orig)
-        else repr(error.orig)
-    )
+def _retryable(error: object) -> bool:
+    if not hasattr(error, "sqlstate"):
+        return False
+    state = error.sqlstate
+    return state is None or state in _RETRYABLE_SQLSTATES or state.startswith(_CONNECTION_LOST)
+
+
+def _reason(error: Exception) -> str:
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    first = str(cause).strip().splitlines()[:1]
+    return f"{type(cause).__name__}: {first[0]}" if first else repr(cause)
 
 
 class _Ticket:
@@ -217,7 +235,7 @@ class GroupCommit:
     """Lets writers share a transaction: whoever finds the door free takes everybody who waits along.
 
     While one transaction is being forced to disk the others queue up, and the next leader commits them all at once.
-    Needs no thread of its own, so a lone writer pays nothing for it.
+    Needs no thread of its own, so a lone writer pays nothing for it. Keeps one connection to itself.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -225,11 +243,12 @@ class GroupCommit:
         self._door = threading.Lock()
         self._queue_lock = threading.Lock()
         self._queue: list[_Ticket] = []
+        self._connection: sa.Connection | None = None
 
     def run(self, operation: Operation[T]) -> T:
         """Run `operation` in the next transaction.
 
-        Returns when that is on disk, raises what the operation or the commit raised.
+        Returns when that is on disk, raises what it or the commit raised.
         """
         ticket = _Ticket(operation)
         with self._queue_lock:
@@ -251,30 +270,51 @@ class GroupCommit:
         except BaseException:
             # The leader was interrupted, the others were not: they lead themselves once the door is free.
             with self._queue_lock:
-                self._queue = batch + self._queue
+                self._queue = [ticket for ticket in batch if not ticket.done] + self._queue
             raise
 
     def _commit(self, batch: list[_Ticket]) -> None:
-        with self._engine.begin() as connection:
-            for ticket in batch:
-                self._perform(connection, ticket, alone=len(batch) == 1)
+        connection = self._connection or self._engine.connect()
+        self._connection = None
+        try:
+            self._transact(connection, batch)
+        except BaseException:
+            connection.invalidate()
+            connection.close()
+            raise
+        self._connection = connection
         for ticket in batch:
             ticket.done = True
 
-    def _perform(self, connection: sa.Connection, ticket: _Ticket, *, alone: bool) -> None:
-        ticket.error = None
-        if alone:
-            ticket.result = ticket.operation(connection)
-            return
-        try:
-            with connection.begin_nested():
-                ticket.result = ticket.operation(connection)
-        except LedgerError as error:
-            ticket.error = error
+    def _transact(self, connection: sa.Connection, batch: list[_Ticket]) -> None:
+        """Begin and commit on the driver itself.
+
+        SQLAlchemy's own begin, if an operation causes it, finds a transaction.
+        """
+        driver: Any = connection.connection.driver_connection
+        driver.execute("BEGIN IMMEDIATE")
+        for ticket in batch:
+            driver.execute("SAVEPOINT operation")
+            try:
+                ticket.error, ticket.result = None, ticket.operation(connection)
+            except LedgerError as error:
+                ticket.error = error
+                driver.execute("ROLLBACK TO operation")
+            driver.execute("RELEASE operation")
+        driver.commit()
+        if connection.in_transaction():
+            connection.commit()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        with self._door:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
 
 
 _opened: "weakref.WeakSet[Database]" = weakref.WeakSet()
-_left_behind: list[sa.Engine] = []
+_left_behind: list[object] = []
 
 
 def _after_fork() -> None:

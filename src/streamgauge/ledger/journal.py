@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from streamgauge.ledger import verdict
 from streamgauge.ledger.entry import Entry, Reconciliation, StreamRow, ToolCall
 from streamgauge.ledger.facts import EffectMoved, Fact, Reconciled
+from streamgauge.ledger.prepared import Prepared, entry_from, stream_from, values_of
 from streamgauge.ledger.states import EffectState, Step, advance
 from streamgauge.ledger.tables import (
     UNSETTLED_VALUES,
@@ -21,26 +22,29 @@ from streamgauge.ledger.tables import (
     entry_of,
     history,
     reconciliations,
-    stream_of,
     streams,
     tool_calls,
 )
 
-_ENTRY_FIELDS = tuple(field.name for field in dataclasses.fields(Entry))
+_FIXED = frozenset({"key", "attempt", "tool", "kind", "args_hash", "intended_ns", "stream_ref", "tool_call_id"})
+"""Columns that never change once written."""
 
-_LATEST = (
+_CHANGEABLE = [column.name for column in effects.columns if column.name not in _FIXED]
+_IS_ENTRY = (effects.c.key == sa.bindparam("of_key")) & (effects.c.attempt == sa.bindparam("of_attempt"))
+
+_LATEST = Prepared(
     sa.select(effects)
     .where(effects.c.key == sa.bindparam("of_key"))
     .order_by(effects.c.attempt.desc())
-    .limit(1)
     .with_for_update()
 )
-_ATTEMPT = sa.select(effects).where(
-    effects.c.key == sa.bindparam("of_key"), effects.c.attempt == sa.bindparam("of_attempt")
+_ATTEMPT = Prepared(sa.select(effects).where(_IS_ENTRY).with_for_update())
+_STREAM = Prepared(sa.select(streams).where(streams.c.ref == sa.bindparam("of_ref")).with_for_update())
+_INSERT = Prepared(sa.insert(effects))
+_UPDATE = Prepared(sa.update(effects).where(_IS_ENTRY).values({name: sa.bindparam(name) for name in _CHANGEABLE}))
+_NOTE = Prepared(
+    sa.insert(history).values({column.name: sa.bindparam(column.name) for column in history.c if column.name != "id"})
 )
-_STREAM = sa.select(streams).where(streams.c.ref == sa.bindparam("of_ref")).with_for_update()
-_INSERT = sa.insert(effects)
-_NOTE = sa.insert(history)
 _OF_STREAM = sa.select(effects).where(effects.c.stream_ref == sa.bindparam("of_ref"))
 _CALLS = sa.select(tool_calls).where(tool_calls.c.stream_ref == sa.bindparam("of_ref"))
 
@@ -57,18 +61,18 @@ class Journal:
 
     def latest(self, key: str) -> Entry | None:
         """The newest attempt under `key`, locked until the end of the transaction."""
-        row = self.connection.execute(_LATEST, {"of_key": key}).first()
-        return None if row is None else entry_of(row)
+        row = _LATEST.run(self.connection, {"of_key": key}).fetchone()
+        return None if row is None else entry_from(row)
 
     def attempt(self, key: str, attempt: int) -> Entry | None:
         """One attempt under `key`, locked until the end of the transaction."""
-        row = self.connection.execute(_ATTEMPT.with_for_update(), {"of_key": key, "of_attempt": attempt}).first()
-        return None if row is None else entry_of(row)
+        row = _ATTEMPT.run(self.connection, {"of_key": key, "of_attempt": attempt}).fetchone()
+        return None if row is None else entry_from(row)
 
     def stream(self, ref: str) -> StreamRow | None:
         """The stream, locked until the end of the transaction."""
-        row = self.connection.execute(_STREAM, {"of_ref": ref}).first()
-        return None if row is None else stream_of(row)
+        row = _STREAM.run(self.connection, {"of_ref": ref}).fetchone()
+        return None if row is None else stream_from(row)
 
     def begin_stream(self, stream: StreamRow) -> StreamRow:
         """Insert `stream` unless it is known; the row as it is, locked."""
@@ -138,12 +142,11 @@ class Journal:
     def flush(self) -> None:
         """Write what was collected."""
         if self._new:
-            self.connection.execute(_INSERT, [_values(entry) for entry in self._new.values()])
+            _INSERT.run_many(self.connection, [values_of(entry) for entry in self._new.values()])
         for entry in self._changed.values():
-            where = (effects.c.key == entry.key) & (effects.c.attempt == entry.attempt)
-            self.connection.execute(sa.update(effects).where(where).values(**_mutable(entry)))
+            _UPDATE.run(self.connection, values_of(entry) | {"of_key": entry.key, "of_attempt": entry.attempt})
         if self._notes:
-            self.connection.execute(_NOTE, self._notes)
+            _NOTE.run_many(self.connection, self._notes)
         self._new, self._changed, self._notes = {}, {}, []
 
     def entries_of(self, ref: str) -> list[Entry]:
@@ -217,15 +220,3 @@ def _insert_or_ignore(dialect: str) -> Any:
     from sqlalchemy.dialects import postgresql
 
     return postgresql.insert(streams).on_conflict_do_nothing()
-
-
-def _values(entry: Entry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in _ENTRY_FIELDS} | {"state": str(entry.state)}
-
-
-_FIXED = frozenset({"key", "attempt", "tool", "kind", "args_hash", "intended_ns", "stream_ref", "tool_call_id"})
-"""Columns that never change once written."""
-
-
-def _mutable(entry: Entry) -> dict[str, Any]:
-    return {name: value for name, value in _values(entry).items() if name not in _FIXED}

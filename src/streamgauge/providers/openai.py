@@ -77,10 +77,29 @@ def chat_reader() -> Reader:
 
 
 def _chat_extra(extra: Any, sink: Sink) -> None:
-    fields = extra if isinstance(extra, Mapping) else {name: getattr(extra, name, None) for name in ("reasoning_content", "reasoning")}
-    reasoning = fields.get("reasoning_content") or fields.get("reasoning")
-    if isinstance(reasoning, str):
+    fields = extra if isinstance(extra, Mapping) else {name: getattr(extra, name, None) for name in _REASONING}
+    reasoning = next((fields[name] for name in _REASONING if isinstance(fields.get(name), str)), None)
+    if reasoning:
         sink.reasoning(reasoning)
+    elif isinstance(extra, Mapping) and not fields.keys() <= _DELTA_FIELDS:
+        sink.unrecognised()
+
+
+_REASONING = ("reasoning_content", "reasoning")
+_DELTA_FIELDS = frozenset(
+    {
+        *_REASONING,
+        "annotations",
+        "audio",
+        "content",
+        "function_call",
+        "provider_specific_fields",
+        "reasoning_details",
+        "refusal",
+        "role",
+        "tool_calls",
+    }
+)
 
 
 def _chat_tools(calls: Any, choice: int, open_key: object, sink: Sink) -> object:

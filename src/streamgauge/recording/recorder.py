@@ -21,7 +21,8 @@ BLOCKED_NS = 1_000_000
 
 KEPT_STALLS = 8
 DUPLICATE_CHARACTERS = 16
-"""Shortest piece whose exact repetition in the next chunk is called a duplicate; shorter ones repeat in honest text."""
+"""Shortest piece whose repetition in the next chunk is a duplicate by itself; shorter ones (`very very`) repeat in honest text, and
+are duplicates only when two different pieces come twice in a row."""
 
 _FIRST_EVENT, _FIRST_REASONING = BIT[Mark.FIRST_EVENT], BIT[Mark.FIRST_REASONING]
 _FIRST_TEXT, _FIRST_TOOL_CALL = BIT[Mark.FIRST_TEXT], BIT[Mark.FIRST_TOOL_CALL]
@@ -37,7 +38,7 @@ class Recorder:
 
     __slots__ = (
         "_cancel", "_first_reasoning", "_first_text", "_first_tool", "_judge", "_last_piece", "_limits", "_marks", "_on_text",
-        "_phase_since", "_phase_times", "_read", "_sequence", "_size", "_stall_limit", "_state_since", "_state_times", "_tools",
+        "_phase_since", "_phase_times", "_read", "_repeated_at", "_sequence", "_size", "_stall_limit", "_state_since", "_state_times", "_tools",
         "asked", "attempt_ns", "attempts", "call", "choices", "chunks", "content_chunks", "duplicates", "error_code",
         "error_status", "finish_reasons", "first_any", "gap_max", "http_status", "illegal", "last_content", "marked", "now", "phase",
         "pings", "read_errors", "reasoning_characters", "record", "refused", "response_id", "response_model",
@@ -80,6 +81,7 @@ class Recorder:
         self._first_tool: int | None = None
         self.last_content: int | None = None
         self._last_piece = ""
+        self._repeated_at = -9
         self._sequence: int | None = None
         self._tools: ToolCalls | None = None
         self.usage_counts: Usage | None = None
@@ -176,8 +178,9 @@ class Recorder:
                 self._first_text = self.now
                 self._marks |= _FIRST_TEXT
         size = len(piece)
-        if size >= DUPLICATE_CHARACTERS:
-            self._compare(piece)
+        if piece == self._last_piece:
+            self._repeated(size)
+        self._last_piece = piece
         self.text_characters += size
         self._size += size
         self.content_chunks += 1
@@ -203,10 +206,10 @@ class Recorder:
         self.refused = True
         self.text(piece)
 
-    def _compare(self, piece: str) -> None:
-        if piece == self._last_piece:
+    def _repeated(self, size: int) -> None:
+        if self.choices < 2 and (size >= DUPLICATE_CHARACTERS or self.content_chunks - self._repeated_at == 2):
             self.duplicates += 1
-        self._last_piece = piece
+        self._repeated_at = self.content_chunks
 
     def tool_call(self, key: object, call_id: str | None, name: str | None, free_form: bool = False) -> None:
         """A tool call begins."""
