@@ -72,7 +72,7 @@ ROWS = {
     "error_event": Row(6, openai.APIError, "error", anthropic.APIStatusError),
     "response_failed": Row(6, openai.APIError, "response.failed", anthropic.APIStatusError),
     "garbage": Row(6, json.JSONDecodeError, json.JSONDecodeError, json.JSONDecodeError),
-    "duplicate_chunk": healthy(13),
+    "duplicate_chunk": healthy(24),
     "unknown_event": healthy(),
     "null_fields": healthy(),
     "gateway": healthy(),

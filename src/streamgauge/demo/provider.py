@@ -10,7 +10,8 @@ side of the wire.
 A request says what goes wrong, in this order: header `x-streamgauge-fault: NAME`; path `/fault/NAME/...`, which
 `base_url` makes; a model called `NAME` or `demo-NAME`; else the provider's own `fault` or `mix`. Parameters (fields of
 `Script`) come by header `x-streamgauge-script` (JSON), by query, by path (`/fault/NAME;pieces=50;gap_ms=20/...`), and
-for all requests by `Provider(defaults=...)`. A request that does not stream meets only faults of HTTP: errors and silence.
+for all requests by `Provider(defaults=...)`. A request that does not stream meets only faults of HTTP: errors and
+silence.
 """
 
 import asyncio
