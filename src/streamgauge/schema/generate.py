@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from streamgauge.errors import ConfigError, SchemaError
-from streamgauge.schema.model import HERE, Attribute, Registry, Signal
+from streamgauge.schema.model import HERE, OURS, Attribute, Registry, Signal
 
 NAMES, RECORDS = HERE.parent / "names.py", HERE / "json"
 WIDTH = 120
 _IDENTIFIER = re.compile(r"[A-Z][A-Z0-9_]*\Z")
-_PREFIXES = ("streamgauge.", "gen_ai.client.", "gen_ai.")
+_PREFIXES = (OURS, "gen_ai.client.", "gen_ai.")
 
 
 def outputs(registry: Registry) -> dict[Path, str]:
@@ -39,7 +39,7 @@ def record_schema(registry: Registry, name: str) -> str:
 def names(registry: Registry) -> str:
     """The text of names.py for this registry; SchemaError when two entries claim one identifier."""
     attributes = [attribute for attribute in registry.attributes.values() if _named(attribute)]
-    standard = [attribute for attribute in attributes if not attribute.key.startswith("streamgauge.")]
+    standard = [attribute for attribute in attributes if not attribute.key.startswith(OURS)]
     ours = [attribute for attribute in attributes if attribute not in standard]
     metrics, events = list(registry.metrics.values()), list(registry.events.values())
     _refuse_clashes([*attributes, *events, *metrics])

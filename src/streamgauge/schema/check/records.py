@@ -11,6 +11,7 @@ from streamgauge.schema.check.spans import rows
 STREAM, RECONCILIATION = "streamgauge.stream", "streamgauge.reconciliation/"
 _shape = cache(record_shape)
 _STANDS = frozenset({"committed", "reconciled_committed", "compensation_requested", "compensation_failed"})
+_NOT_STOPPED = frozenset({None, "detached", "completed", "length_limited"})
 
 
 def check_record(record: dict[str, Any], report: Report) -> bool:
@@ -73,17 +74,10 @@ def _reconciliation(record: dict[str, Any], report: Report) -> None:
         seen[effect["state"]] = seen.get(effect["state"], 0) + 1
     if seen != {state: count for state, count in record["states"].items() if count}:
         report("record.states", "$.states", f"{record['states']}, counted {seen}")
-    verdict, completed = record["verdict"], record["outcome"] in ("completed", "length_limited")
+    verdict, outcome = record["verdict"], record["outcome"]
+    stopped = record["stopped_ns"] is not None or outcome not in _NOT_STOPPED
     standing = any(effect["state"] in _STANDS for effect in record["effects"])
-    if verdict == "partial_commit" and (completed or not standing):
-        report(
-            "record.verdict",
-            "$.verdict",
-            f"partial_commit with outcome {record['outcome']}, standing effects: {standing}",
-        )
-    if verdict in ("clean", "compensated") and record["settled"] and standing and not completed:
-        report(
-            "record.verdict",
-            "$.verdict",
-            f"{verdict} although an effect stands and the stream ended {record['outcome']}",
-        )
+    if (verdict == "partial_commit" and not (stopped and standing)) or (verdict == "clean" and standing):
+        report("record.verdict", "$.verdict", f"{verdict} with outcome {outcome}, an effect stands: {standing}")
+    if verdict in ("consistent", "effect_failed") and stopped:
+        report("record.verdict", "$.verdict", f"{verdict} although the stream was stopped, outcome {outcome}")

@@ -1,0 +1,76 @@
+"""No attribute, metric, event or label name is spelled outside of the registry and what is generated from it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streamgauge import names
+from streamgauge.schema import generate, model
+
+SOURCE = generate.NAMES.parent
+PREFIXES = ("streamgauge.", "gen_ai.")
+KNOWN = {*model.current().attributes, *model.current().events, *model.current().metrics}
+PROMETHEUS = {metric.prometheus for metric in names.METRICS}
+
+SPELLED_ELSEWHERE = {
+    ("analysis/report.py", "streamgauge.stream"): "the type of a stream report in JSON, a word of its JSON Schema",
+    ("schema/check/records.py", "streamgauge.stream"): "the same word, read back",
+    ("schema/check/tables.py", "streamgauge.stream"): "the id of the span's refinement, which never leaves the process",
+    ("schema/check/records.py", "streamgauge.reconciliation/"): "the beginning of a reconciliation's `record` field",
+    ("ledger/entry.py", "streamgauge.reconciliation/1"): "the `record` field of a reconciliation in JSON",
+    ("schema/model.py", "streamgauge."): "the namespace itself",
+    ("schema/generate.py", "gen_ai."): "the conventions' namespace, cut off to make a constant",
+    ("schema/generate.py", "gen_ai.client."): "the same, of their metrics",
+}
+"""Strings that look like a name of the registry and are none, with the reason."""
+
+
+def modules() -> set[str]:
+    """Dotted names of all our modules: loggers, entry points and imports by name."""
+    paths = (path.relative_to(SOURCE.parent).with_suffix("") for path in SOURCE.rglob("*.py"))
+    return {".".join(path.parts).removesuffix(".__init__") for path in paths}
+
+
+MODULES = modules()
+
+
+def strings(path: Path) -> Iterator[tuple[int, str]]:
+    """Every string constant of a module that is not a docstring, with its line; f-strings by their constant parts."""
+    tree = ast.parse(path.read_text("utf-8"))
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            yield node.lineno, node.value
+
+
+def spelled(path: Path) -> list[str]:
+    name = path.relative_to(SOURCE).as_posix()
+    found = []
+    for line, text in strings(path):
+        guilty = text in KNOWN or text in PROMETHEUS or (text.startswith(PREFIXES) and " " not in text)
+        if guilty and text not in MODULES and (name, text) not in SPELLED_ELSEWHERE:
+            found.append(f"{name}:{line}: {text!r}")
+    return found
+
+
+HAND_WRITTEN = [path for path in SOURCE.rglob("*.py") if path != generate.NAMES]
+
+
+@pytest.mark.parametrize("path", HAND_WRITTEN, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_module_spells_a_name_of_the_registry(path):
+    assert spelled(path) == [], "take it from streamgauge.names"
+
+
+def test_a_hand_spelled_name_is_found(tmp_path, monkeypatch):
+    module = tmp_path / "module.py"
+    lines = ['"""streamgauge.outcome, in prose."""', 'A = "streamgauge.outcome"', 'B = f"gen_ai.{A}"', 'C = "gen_ai.x"']
+    module.write_text("\n".join(lines))
+    monkeypatch.setattr("tests.schema.test_names_are_spelled_once.SOURCE", tmp_path)
+    assert [found.split(":")[1] for found in sorted(spelled(module))] == ["2", "3", "4"]
+
+
+def test_every_exception_is_still_needed():
+    used = {(path.relative_to(SOURCE).as_posix(), text) for path in SOURCE.rglob("*.py") for _, text in strings(path)}
+    assert {key for key in SPELLED_ELSEWHERE if key not in used} == set()
