@@ -27,7 +27,9 @@ def parse(text: str, source: str) -> "Fields":
         place = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
         raise ConfigError("YAML", error.problem or "unreadable", "a well-formed YAML document", place) from error
     if not isinstance(node, yaml.MappingNode):
-        raise ConfigError("document", "empty" if node is None else "no mapping", "a mapping with `objectives:`", f"{source}:1:1")
+        raise ConfigError(
+            "document", "empty" if node is None else "no mapping", "a mapping with `objectives:`", f"{source}:1:1"
+        )
     return Fields(node, source)
 
 

@@ -3,12 +3,12 @@
 Reads text, builds frozen values, and judges reports. No OpenTelemetry, no Prometheus.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
-import re
 from typing import Any, Self
 
 from streamgauge import names
@@ -49,16 +49,18 @@ class Objectives:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the objectives for which streams are counted; a counter child at 0 belongs to each of them and each verdict."""
+        """Names of the objectives for which streams are counted; a counter child at 0 belongs to each of them and each
+        verdict."""
         return tuple(objective.name for objective in self.objectives if objective.counted)
 
     def verdicts(self, report: Any) -> dict[str, Verdict]:
-        """The verdict of every objective that the stream belongs to; a report of a strange shape is excluded, never an error."""
+        """The verdict of every objective that the stream belongs to; a report of a strange shape is excluded, never an
+        error."""
         judged = ((objective.name, _safely(objective, report)) for objective in self.objectives)
         return {name: verdict for name, verdict in judged if verdict is not None}
 
     def bounds(self, metric_name: str) -> tuple[float, ...]:
-        """All histogram bounds of a metric, sorted: its own and every threshold of the file; empty for other metrics."""
+        """All histogram bounds of a metric, sorted: its own and every threshold of the file; () for other metrics."""
         own = next((metric.buckets for metric in names.METRICS if metric.name == metric_name), ())
         wanted = {bound for objective in self.objectives for bound in objective.bounds().get(metric_name, ())}
         return tuple(sorted({*own, *wanted})) if own else ()
@@ -184,7 +186,9 @@ def _alerting(fields: Fields, default: Alerting) -> Alerting:
         ticket=fields.flag("ticket", default.ticket),
         min_events=fields.integer("min_events", "a number of streams", default.min_events),
         min_failures=fields.integer("min_failures", "a number of failures", default.min_failures),
-        low_traffic_failures=fields.integer("low_traffic_failures", "a number of failures, 0 for no alert", default.low_traffic_failures),
+        low_traffic_failures=fields.integer(
+            "low_traffic_failures", "a number of failures, 0 for no alert", default.low_traffic_failures
+        ),
     )
     fields.close()
     return made
@@ -245,7 +249,9 @@ def _refuse_duplicates(objectives: Objectives) -> None:
     seen: dict[str, str] = {}
     for objective in objectives:
         if objective.name in seen:
-            raise ConfigError("name", objective.name, f"a name of its own (first used at {seen[objective.name]})", objective.place)
+            raise ConfigError(
+                "name", objective.name, f"a name of its own (first used at {seen[objective.name]})", objective.place
+            )
         seen[objective.name] = objective.place
 
 
@@ -256,7 +262,8 @@ def _refuse_missing_bounds(objectives: Objectives) -> None:
             missing = [bound for bound in wanted if bound not in shipped[metric]]
             if missing:
                 near = sorted(shipped[metric], key=lambda bound: abs(bound - missing[0]))[:2]
-                allowed = f"a bound of {metric} (nearest: {', '.join(f'{each:g}s' for each in sorted(near))}), or insert_bounds: true"
+                nearest = ", ".join(f"{each:g}s" for each in sorted(near))
+                allowed = f"a bound of {metric} (nearest: {nearest}), or insert_bounds: true"
                 raise ConfigError("threshold", f"{missing[0]:g}s", allowed, objective.place)
 
 

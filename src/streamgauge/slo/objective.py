@@ -1,7 +1,8 @@
-"""What all objectives share: name, target, filter, alerting; one subclass per kind lives in `streamgauge.slo.objectives`.
+"""What all objectives share: name, target, filter, alerting; one subclass per kind lives in
+`streamgauge.slo.objectives`.
 
-A stream report comes in (attributes are only read), a verdict goes out. Nothing here knows files, rules or Prometheus' text,
-except that a kind may give a PromQL form of itself for those who keep histograms instead of verdicts.
+A stream report comes in (attributes are only read), a verdict goes out. Nothing here knows files, rules or Prometheus'
+text, except that a kind may give a PromQL form of itself for those who keep histograms instead of verdicts.
 """
 
 import fnmatch
@@ -41,7 +42,11 @@ class Filter:
 
     def matchers(self) -> tuple[str, ...]:
         """The same filter as PromQL label matchers; prompt size is no label."""
-        by_label = ((names.PROVIDER_NAME, self.provider), (names.REQUEST_MODEL, self.model), (names.OPERATION_NAME, self.operation))
+        by_label = (
+            (names.PROVIDER_NAME, self.provider),
+            (names.REQUEST_MODEL, self.model),
+            (names.OPERATION_NAME, self.operation),
+        )
         return tuple(promql.matcher(promql.label(attribute), patterns) for attribute, patterns in by_label if patterns)
 
     def _in_size_class(self, report: Any) -> bool:
@@ -70,7 +75,8 @@ class Alerting:
 
 @dataclass(frozen=True, slots=True)
 class Sli:
-    """Bad and total events as PromQL over `$range` (sampled at `$step` where a subquery is needed), aggregated to one series."""
+    """Bad and total events as PromQL over `$range` (sampled at `$step` where a subquery is needed), aggregated to one
+    series."""
 
     bad: str
     total: str
@@ -136,7 +142,8 @@ class Objective(ABC):
         return NOTHING
 
     def sli(self, form: str, selector: tuple[str, ...]) -> Sli | None:  # noqa: ARG002 - kinds with a histogram override it
-        """The SLI from other series than the verdict counter, for `form` histogram or native; None where only verdicts tell."""
+        """The SLI from other series than the verdict counter, for `form` histogram or native; None where only verdicts
+        tell."""
         return None
 
     def _excludes(self, outcome: str) -> bool:

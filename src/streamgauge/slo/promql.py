@@ -24,7 +24,8 @@ def parse_duration(text: str) -> Decimal:
 
 
 def duration(seconds: Decimal | int, scale: int = 1) -> str:
-    """The duration as Prometheus writes it, divided by `scale`; whole milliseconds, in the largest single unit that fits."""
+    """The duration as Prometheus writes it, divided by `scale`; whole milliseconds, in the largest single unit that
+    fits."""
     milliseconds = int(Decimal(seconds) * 1000 / scale)
     unit, size = next((unit, size) for unit, size in _UNITS if milliseconds % size == 0)
     return f"{milliseconds // size}{unit}"

@@ -1,7 +1,7 @@
 """Burn-rate windows as data: which pairs of windows page or ticket, and at which share of failures.
 
-A budget share, a period and a long window give the factor (`share * period / long`); factor times budget is the failure ratio
-above which a clause holds. Decimal throughout, so that a threshold reads as a person would write it.
+A budget share, a period and a long window give the factor (`share * period / long`); factor times budget is the
+failure ratio above which a clause holds. Decimal throughout, so that a threshold reads as a person would write it.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One row of the table: budget `share` spent within `long` calls for `severity`; `short` (both in seconds) ends it soon."""
+    """One row of the table: budget `share` spent within `long` calls for `severity`; `short` (both in seconds) ends it
+    soon."""
 
     severity: str
     long: int
@@ -43,15 +44,17 @@ class Clause:
     outage: bool = False
 
     def seconds_to_fire(self, failing: Decimal) -> Decimal | None:
-        """Seconds from the start of steady failures at ratio `failing` until the clause holds; None when it never does."""
+        """Seconds from the start of steady failures at ratio `failing` until the clause holds; None when it never
+        does."""
         return self.long * self.threshold / failing if failing > self.threshold else None
 
 
 def clauses(period: int, budget: Decimal, pairs: tuple[Pair, ...] = WORKBOOK) -> tuple[Clause, ...]:
     """The clauses of an objective with this period (seconds) and error budget (ratio).
 
-    A clause whose threshold lies at or above 1 can never hold and is left out. When the fastest page asks for more than half of
-    the streams to fail, an outage clause stands in for it, at the middle between the budget and a total outage.
+    A clause whose threshold lies at or above 1 can never hold and is left out. When the fastest page asks for more
+    than half of the streams to fail, an outage clause stands in for it, at the middle between the budget and a total
+    outage.
     """
     made = [_clause(pair, period, budget) for pair in pairs]
     reachable = [clause for clause in made if clause.threshold < 1]
@@ -67,7 +70,9 @@ def unreachable(period: int, budget: Decimal, pairs: tuple[Pair, ...] = WORKBOOK
 
 
 def _is_slow(made: list[Clause]) -> bool:
-    return all(clause.threshold > Decimal("0.5") for clause in made if clause.severity == "page" and clause.long <= HOUR)
+    return all(
+        clause.threshold > Decimal("0.5") for clause in made if clause.severity == "page" and clause.long <= HOUR
+    )
 
 
 def _clause(pair: Pair, period: int, budget: Decimal) -> Clause:
@@ -77,7 +82,8 @@ def _clause(pair: Pair, period: int, budget: Decimal) -> Clause:
 
 
 def _fitted(pair: Pair, period: int) -> tuple[int, int]:
-    """Windows of the table shrink with a short period (a week keeps 14.4x), in whole minutes; longer periods keep them."""
+    """Windows of the table shrink with a short period (a week keeps 14.4x), in whole minutes; longer periods keep
+    them."""
     if period >= UNSCALED_FROM:
         return pair.long, pair.short
     return _shrunk(pair.long, period), _shrunk(pair.short, period)

@@ -45,7 +45,9 @@ class CancelEffective(Objective):
         seen = histogram_sli(form, names.UPSTREAM_CLOSE, self.threshold, matchers)
         if seen is None:
             return None
-        unseen = f"(sum(increase({promql.selector(names.CANCELS_UNVERIFIED.prometheus, *matchers)}[$range])) or vector(0))"
+        unseen = (
+            f"(sum(increase({promql.selector(names.CANCELS_UNVERIFIED.prometheus, *matchers)}[$range])) or vector(0))"
+        )
         return Sli(f"({seen.bad}) + {unseen}", f"({seen.total}) + {unseen}", seen.source)
 
 

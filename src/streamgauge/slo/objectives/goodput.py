@@ -17,7 +17,8 @@ _MEASURES = ("ttft", "ttlt", "max_gap")
 
 @dataclass(frozen=True, kw_only=True)
 class Goodput(Objective):
-    """Streams that ended well, in time, without faltering and with whole tool calls; what a stream has not is not asked of it."""
+    """Streams that ended well, in time, without faltering and with whole tool calls; what a stream has not is not
+    asked of it."""
 
     kind: ClassVar[str] = "goodput"
     fails: ClassVar[str] = "{service} streams miss at least one target"

@@ -1,4 +1,5 @@
-"""HTTP status: what tooling that reads the status code would say. For comparison only; it raises no alerts unless asked to."""
+"""HTTP status: what tooling that reads the status code would say. For comparison only; it raises no alerts unless
+asked to."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar

@@ -32,7 +32,8 @@ class TimeToFirst(Objective):
         return {"threshold": fields.duration("threshold"), "first": fields.choice("first", FIRST, "text")}
 
     def judge(self, report: Any) -> Verdict:
-        """By the first time; without one, by the wait, unless the stream ended well and had nothing of the kind to show."""
+        """By the first time; without one, by the wait, unless the stream ended well and had nothing of the kind to
+        show."""
         seconds = getattr(report, FIRST[self.first])
         if seconds is not None:
             return within(seconds, self.threshold)
