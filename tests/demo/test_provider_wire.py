@@ -206,6 +206,12 @@ def test_healthy_text_does_not_repeat_itself(provider: Provider) -> None:
     assert len(set(windows)) == len(windows)
 
 
+def test_http_errors_of_bedrock_are_named_in_a_header(provider: Provider) -> None:
+    url = f"{provider.base_url('rate_limited', 'bedrock')}/model/claude/invoke"
+    answer = httpx2.post(url, json={"messages": PROMPT})
+    assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (429, "ThrottlingException")
+
+
 # --- background responses
 
 

@@ -62,7 +62,9 @@ class Fault:
         rules = "messages" if api == "bedrock" else api
         status = self.http_status(rules)
         in_band, refused = self.blow in (blows.error, blows.failed), self.refuses < 0
-        said = BY_API[api].error_type(PROBLEMS[200 if in_band else status]) if in_band or refused else ""
+        # Amazon names an HTTP error in a header only: what an observer makes of it is left open.
+        worded = in_band or (refused and api != "bedrock")
+        said = BY_API[api].error_type(PROBLEMS[200 if in_band else status]) if worded else ""
         seen = None if self.silent else 200 if self.refuses > 0 else status
         general = Expected(self.outcome, self.failure_mode, self.findings, seen, said)
         return replace(general, **self.by_api.get(rules, {}))  # type: ignore[arg-type]
@@ -123,6 +125,8 @@ def _hits(where: str, frame: Frame, *, reached: bool) -> bool:
 
 _TEXT_AND_TOOLS = {"pieces": 4, "tools": (WEATHER, BOOKING)}
 _COMPLETES = {"outcome": Outcome.COMPLETED, "findings": ()}
+# Legacy completions have no words for tools, refusals and unknown fields: to them these are plain text.
+_PLAIN_COMPLETIONS = {"completions": _COMPLETES}
 _MID = FailureMode.NETWORK_MID_STREAM
 
 _TABLE = (
@@ -153,16 +157,19 @@ _TABLE = (
     ),
     Fault(
         "late_usage",
-        "a long wait between the last content and the usage",
+        "a long wait between the last content and the usage (which Responses and Anthropic send with the end)",
+        findings=(Finding.STALLED,),
         changes={"usage": "always"},
         where="usage",
         blow=blows.pause,
+        by_api={"chat": _COMPLETES, "completions": _COMPLETES},
     ),
     Fault("usage_missing", "completes without any token usage", changes={"usage": "never"}),
     Fault(
         "stall_forever",
         "silence in mid-stream until the client gives up by itself",
         Outcome.CANCELLED,
+        findings=(Finding.STALLED,),
         blow=blows.silence,
         goes_on=False,
     ),
@@ -170,6 +177,7 @@ _TABLE = (
         "read_timeout",
         "silence in mid-stream until the client's read timeout",
         Outcome.TIMED_OUT,
+        findings=(Finding.STALLED,),
         blow=blows.silence,
         goes_on=False,
     ),
@@ -203,6 +211,7 @@ _TABLE = (
         where="tool",
         blow=blows.nothing,
         goes_on=False,
+        by_api=_PLAIN_COMPLETIONS,
     ),
     Fault(
         "no_content_no_end",
@@ -247,6 +256,7 @@ _TABLE = (
         "an event and a field that no client knows yet",
         findings=(Finding.UNRECOGNISED_CHUNK,),
         blow=blows.unknown,
+        by_api=_PLAIN_COMPLETIONS,
     ),
     Fault("null_fields", "null where gateways put it: deltas, usage, optional fields", every=blows.nulls),
     Fault("gateway", "a careless gateway: missing ids, comment lines, empty choices", every=blows.gateway),
@@ -271,12 +281,19 @@ _TABLE = (
         Outcome.CONTENT_FILTERED,
         changes={"pieces": 0, "finish": "content_filter"},
     ),
-    Fault("refusal", "the model refuses", Outcome.CONTENT_FILTERED, changes={"pieces": 0, "refusal": REFUSAL}),
+    Fault(
+        "refusal",
+        "the model refuses",
+        Outcome.CONTENT_FILTERED,
+        changes={"pieces": 0, "refusal": REFUSAL},
+        by_api=_PLAIN_COMPLETIONS,
+    ),
     Fault(
         "malformed_tool",
         "completes, with tool arguments that are not JSON",
         findings=(Finding.MALFORMED_TOOL_CALL,),
         changes={"pieces": 4, "tools": (BROKEN,)},
+        by_api=_PLAIN_COMPLETIONS,
     ),
     Fault(
         "missing_finish_reason",

@@ -307,8 +307,9 @@ class Provider:
         status = it.fault.http_status(dialect.api)
         wait = it.script.retry_ms
         advice = {"retry-after-ms": f"{wait:g}", "retry-after": str(max(1, round(wait / 1000)))}
-        headers = {**it.headers, **(advice if status >= 429 else {})}
-        self._whole(it.connection, it.log, status, dialect.problem(PROBLEMS[status]), headers, "faulted")
+        problem = PROBLEMS[status]
+        headers = {**it.headers, **dialect.headers(problem), **(advice if status >= 429 else {})}
+        self._whole(it.connection, it.log, status, dialect.problem(problem), headers, "faulted")
 
     def _whole(
         self,

@@ -6,6 +6,7 @@ of type `exception`.
 """
 
 import base64
+from collections.abc import Mapping
 from struct import pack
 from zlib import crc32
 
@@ -26,8 +27,12 @@ class Bedrock(Messages):
         return problem.aws_type
 
     def problem(self, problem: Problem) -> JSON:
-        """Amazon's error body; its type travels in a header that the SDK does not read."""
+        """Amazon's error body; the type travels in a header."""
         return {"message": problem.message}
+
+    def headers(self, problem: Problem) -> Mapping[str, str]:
+        """The header with the exception's type."""
+        return {"x-amzn-errortype": problem.aws_type[0].upper() + problem.aws_type[1:]}
 
     def error(self, call: Call, problem: Problem, instead: Frame) -> tuple[Frame, ...]:  # noqa: ARG002 - the dialect's signature
         """A message of type `exception`."""

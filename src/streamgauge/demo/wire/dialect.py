@@ -91,6 +91,10 @@ class Dialect:
         error = {"message": problem.message, "type": problem.openai_type, "param": None, "code": problem.openai_code}
         return {"error": error}
 
+    def headers(self, problem: Problem) -> Mapping[str, str]:  # noqa: ARG002 - for those who name errors in headers
+        """Headers that an HTTP error adds."""
+        return {}
+
     def error(self, call: Call, problem: Problem, instead: Frame) -> tuple[Frame, ...]:  # noqa: ARG002 - some number them
         """The error inside a stream that has already begun; it takes the place of a frame that does not go out."""
         return (Frame(self.problem(problem), "other"),)
