@@ -9,6 +9,7 @@ from typing import BinaryIO
 import click
 
 from streamgauge.schema import check as checker
+from streamgauge.schema import diff as differ
 from streamgauge.schema import generate as generator
 from streamgauge.schema import model
 
@@ -91,3 +92,40 @@ def _summarise(counts: Counter[str], seen: Counter[str], *, as_json: bool) -> No
         click.echo(f"{count:7} {rule}: {checker.RULES[rule].summary}")
     what = ", ".join(f"{count} {thing}" for thing, count in seen.items()) or "nothing"
     click.echo(f"{sum(counts.values())} findings in {what}")
+
+
+@command.command()
+@click.argument("old")
+@click.argument("new", default="current")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_context
+def diff(ctx: click.Context, old: str, new: str, *, as_json: bool) -> None:
+    """List what changed from OLD to NEW and which version that needs.
+
+    OLD and NEW are released versions, `current`, or folders. Exit status 1 when the version of NEW is too low.
+    """
+    before, after = differ.edition(old), differ.edition(new)
+    found = sorted(differ.changes(before, after), key=lambda change: -change.level)
+    level = max((change.level for change in found), default=differ.Level.PATCH)
+    versions = before.registry.version, after.registry.version
+    fits = differ.allowed(*versions, level)
+    needed = differ.needed(versions[0], level)
+    if as_json:
+        rows = [
+            {"level": c.level.name.lower(), "kind": c.kind, "subject": c.subject, "detail": c.detail} for c in found
+        ]
+        click.echo(
+            json.dumps({"old": versions[0], "new": versions[1], "needed": needed, "fits": fits, "changes": rows})
+        )
+    else:
+        for change in found:
+            click.echo(f"{change.level.name.lower():6} {change.kind}: {change.subject} {change.detail}".rstrip())
+        verdict = "which it is at least" if fits else f"but it is {versions[1]}"
+        click.echo(f"{len(found)} changes since {versions[0]}: needs version {needed} or later, {verdict}")
+    ctx.exit(0 if fits else 1)
+
+
+@command.command()
+def freeze() -> None:
+    """Keep a copy of the schema as it stands as a released version; refuses to change one that was released."""
+    click.echo(f"frozen: {differ.freeze().name}")
