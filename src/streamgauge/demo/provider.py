@@ -19,6 +19,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
@@ -35,6 +36,8 @@ from streamgauge.demo.wire import Route, route
 from streamgauge.demo.wire.dialect import JSON, Call
 from streamgauge.demo.wire.http1 import HOST, Connection, Request, listen
 from streamgauge.errors import ConfigError
+
+_KEPT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class Provider:
         self._mix = choice.Mix(mix or {fault: 1.0}, seed)
         self._defaults = Script().changed(defaults or {}, "defaults")
         self._numbers = count(1)
-        self._requests: list[RequestLog] = []
+        self._requests: deque[RequestLog] = deque(maxlen=_KEPT)
         self._changed = threading.Condition()
         self._refused: dict[tuple[str, bytes], int] = {}
         self._background: dict[str, Background] = {}
@@ -157,7 +160,7 @@ class Provider:
 
     @property
     def requests(self) -> list[RequestLog]:
-        """All requests so far, oldest first; the list is a copy, its logs are live."""
+        """The last requests (up to 20,000), oldest first; the list is a copy, its logs are live."""
         with self._changed:
             return list(self._requests)
 
@@ -233,11 +236,17 @@ class Provider:
         it.log.response_id = dialect.identify(call)
         stored = None
         if dialect.api == "responses" and it.body.get("background"):
-            stored = self._background[it.log.response_id] = Background(call, dialect)
+            stored = self._keep(it.log.response_id, Background(call, dialect))
         if it.streams:
             await self._play(it, call, stored.steps() if stored else paced(dialect.frames(call), it.script))
         else:
             self._whole(it.connection, it.log, 200, stored.state() if stored else dialect.whole(call), it.headers)
+
+    def _keep(self, name: str, stored: Background) -> Background:
+        if len(self._background) >= _KEPT:
+            del self._background[next(iter(self._background))]
+        self._background[name] = stored
+        return stored
 
     async def _retrieve(self, it: _Exchange) -> None:
         stored = self._stored(it)
@@ -299,8 +308,10 @@ class Provider:
             return it.log.retry_count < it.fault.refuses
         # A client that does not count its attempts: the same request again is taken for the next one.
         key = (it.request.path, it.request.body)
-        self._refused[key] = self._refused.get(key, 0) + 1
-        return self._refused[key] % (it.fault.refuses + 1) != 0
+        refused = self._refused.pop(key, 0)
+        if refused < it.fault.refuses:
+            self._refused[key] = refused + 1
+        return refused < it.fault.refuses
 
     def _refuse(self, it: _Exchange) -> None:
         dialect = it.route.dialect
