@@ -17,15 +17,20 @@ from streamgauge.schema.diff import Level
 NOW = diff.edition("current")
 
 
+def _replaced(kind: str, entries: Any) -> model.Registry:
+    changed: dict[str, Any] = {kind: entries}
+    return dataclasses.replace(NOW.registry, **changed)
+
+
 def registry_with(kind: str, name: str, **fields: Any) -> diff.Edition:
-    entries = dict(getattr(NOW.registry, kind))
+    entries: Any = dict(getattr(NOW.registry, kind))
     entries[name] = dataclasses.replace(entries[name], **fields)
-    return dataclasses.replace(NOW, registry=dataclasses.replace(NOW.registry, **{kind: entries}))
+    return dataclasses.replace(NOW, registry=_replaced(kind, entries))
 
 
 def without(kind: str, name: str) -> diff.Edition:
-    entries = {key: value for key, value in getattr(NOW.registry, kind).items() if key != name}
-    return dataclasses.replace(NOW, registry=dataclasses.replace(NOW.registry, **{kind: entries}))
+    entries: Any = {key: value for key, value in getattr(NOW.registry, kind).items() if key != name}
+    return dataclasses.replace(NOW, registry=_replaced(kind, entries))
 
 
 def record_with(change: Callable[[dict[str, Any]], object]) -> diff.Edition:

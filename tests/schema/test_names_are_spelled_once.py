@@ -17,7 +17,7 @@ PROMETHEUS = {metric.prometheus for metric in names.METRICS}
 SPELLED_ELSEWHERE = {
     ("analysis/report.py", "streamgauge.stream"): "the type of a stream report in JSON, a word of its JSON Schema",
     ("schema/check/records.py", "streamgauge.stream"): "the same word, read back",
-    ("schema/check/tables.py", "streamgauge.stream"): "the id of the span's refinement, which never leaves the process",
+    ("schema/model.py", "streamgauge.stream"): "the id of the span's refinement, which never leaves the process",
     ("schema/check/records.py", "streamgauge.reconciliation/"): "the beginning of a reconciliation's `record` field",
     ("ledger/entry.py", "streamgauge.reconciliation/1"): "the `record` field of a reconciliation in JSON",
     ("schema/model.py", "streamgauge."): "the namespace itself",

@@ -10,6 +10,7 @@ import click
 
 from streamgauge.schema import check as checker
 from streamgauge.schema import diff as differ
+from streamgauge.schema import docs as reference
 from streamgauge.schema import generate as generator
 from streamgauge.schema import model
 
@@ -32,6 +33,20 @@ def _write_all(ctx: click.Context, outputs: dict[Path, str], *, check: bool) -> 
     for path, matches in zip(outputs, same, strict=True):
         click.echo(f"{path.name}: {'unchanged' if matches else 'differs' if check else 'written'}")
     ctx.exit(1 if check and not all(same) else 0)
+
+
+@command.command()
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 when a page does not match the schema or is stray.")
+@click.option("--out", default=str(reference.TARGET), show_default=True, type=click.Path(path_type=Path))
+@click.pass_context
+def docs(ctx: click.Context, *, check: bool, out: Path) -> None:
+    """Write the Markdown reference of the schema."""
+    pages = reference.pages(model.current())
+    for name in reference.stray(out, pages):
+        click.echo(f"{name}: stray, no page of the schema")
+        if check:
+            ctx.exit(1)
+    _write_all(ctx, {out / name: text for name, text in pages.items()}, check=check)
 
 
 _MARKS = {"error": "red", "warning": "yellow", "info": "blue"}
