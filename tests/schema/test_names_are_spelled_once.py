@@ -34,12 +34,19 @@ def modules() -> set[str]:
 
 
 MODULES = modules()
+CUTTING = ("startswith", "removeprefix")
 
 
 def strings(path: Path) -> Iterator[tuple[int, str]]:
-    """Every string constant of a module that is not a docstring, with its line; f-strings by their constant parts."""
+    """Every string constant of a module with its line, f-strings by their constant parts.
+
+    Not docstrings, and not the bare namespace where nothing is put together from it.
+    """
     tree = ast.parse(path.read_text("utf-8"))
     prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CUTTING:
+            prose |= {id(argument) for argument in node.args}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
             yield node.lineno, node.value

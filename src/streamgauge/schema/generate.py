@@ -49,6 +49,7 @@ def names(registry: Registry) -> str:
         registry=registry,
         enums=[attribute for attribute in attributes if "enum" in attribute.annotations],
         standard=standard,
+        closed=[attribute for attribute in ours if attribute.closed],
         ours=ours,
         events=events,
         metrics=metrics,
