@@ -12,8 +12,12 @@ streams.
         e.committed(stripe.charge(..., idempotency_key=e.idempotency_key))
 """
 
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
 from streamgauge.ledger.context import came_from, lookups
-from streamgauge.ledger.current import close_ledger, current_ledger, effect, ledger, open_ledger
+from streamgauge.ledger.current import close_ledger, current_ledger, effect, open_ledger, use_ledger
 from streamgauge.ledger.entry import Entry, Position, Reconciliation, StreamRow, ToolCall, Verdict
 from streamgauge.ledger.errors import (
     ApprovalExpired,
@@ -37,11 +41,15 @@ from streamgauge.ledger.facts import EffectMoved, Fact, Late, Reconciled, Refuse
 from streamgauge.ledger.policy import LedgerSettings, Policy
 from streamgauge.ledger.states import EffectState, Meaning, Step
 
+if TYPE_CHECKING:
+    from streamgauge.ledger.ledger import Ledger  # noqa: TC004 - at run time it comes when asked for
+
 __all__ = [
+    "Ledger",
     "effect",
     "current_effect",
     "came_from",
-    "ledger",
+    "use_ledger",
     "open_ledger",
     "current_ledger",
     "close_ledger",
@@ -80,3 +88,22 @@ __all__ = [
     "UnknownEntry",
     "UnknownTool",
 ]
+
+
+class _Room(ModuleType):
+    """This package can be called: `streamgauge.ledger("sqlite:///effects.db")` is `use_ledger`."""
+
+    def __call__(self, url: str | None = None, **choices: Any) -> "Ledger":
+        """Open a ledger and make it the one that `effect` uses."""
+        return use_ledger(url, **choices)
+
+    def __getattr__(self, name: str) -> Any:
+        """`Ledger`, imported only when asked for: it needs SQLAlchemy, declaring an effect does not."""
+        if name != "Ledger":
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        from streamgauge.ledger.ledger import Ledger
+
+        return Ledger
+
+
+sys.modules[__name__].__class__ = _Room

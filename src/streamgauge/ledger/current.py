@@ -1,4 +1,7 @@
-"""The ledger of this process, for applications that need only one: opened on first use, or by `ledger(url)`."""
+"""The ledger of this process, for applications that need only one.
+
+Opened on first use, or by `use_ledger(url)`, which is what calling `streamgauge.ledger(url)` does.
+"""
 
 import os
 import threading
@@ -36,7 +39,7 @@ def open_ledger(url: str | None = None, **choices: Any) -> "Ledger":
     return Ledger(url or os.environ.get(VARIABLE) or DEFAULT_URL, **choices)
 
 
-def ledger(url: str | None = None, **choices: Any) -> "Ledger":
+def use_ledger(url: str | None = None, **choices: Any) -> "Ledger":
     """Open a ledger and make it the one that `effect` uses; the one before is closed."""
     global _current
     opened = open_ledger(url, **choices)
@@ -50,7 +53,7 @@ def ledger(url: str | None = None, **choices: Any) -> "Ledger":
 def current_ledger(open_default: bool = True) -> "Ledger | None":
     """The ledger that `effect` uses; opened now if there is none yet, unless `open_default` is false."""
     with _lock:
-        return _current if _current is not None or not open_default else ledger()
+        return _current if _current is not None or not open_default else use_ledger()
 
 
 def close_ledger() -> None:

@@ -122,7 +122,7 @@ class Reading:
         return self._database.read(lambda connection: _statistics(connection, now_ns))
 
     def export(self) -> Iterator[str]:
-        """The whole ledger as JSON lines; `kind` says what each line is."""
+        """The whole ledger as JSON lines; `line` says what each line is."""
         for kind, rows in (
             ("stream", [_row(streams, row) for row in self._rows(streams)]),
             ("effect", [_row(effects, row) for row in self._rows(effects)]),
@@ -131,7 +131,7 @@ class Reading:
             ("history", self.history()),
         ):
             for row in rows:
-                yield json.dumps({"kind_of_line": kind} | row, sort_keys=True)
+                yield json.dumps({"line": kind} | row, sort_keys=True)
 
     def _rows(self, table: sa.Table) -> list[sa.Row[Any]]:
         return self._database.read(lambda connection: list(connection.execute(sa.select(table)).all()))

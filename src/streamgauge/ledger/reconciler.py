@@ -214,7 +214,7 @@ class Reconciler:
 
     def _give_up(self, report: Report) -> None:
         before = self._stamps.now() - int(self._settings.abandon_after * _SECOND)
-        old = (effects.c.state == str(EffectState.UNKNOWN)) & (effects.c.intended_ns <= before)
+        old = (effects.c.state == str(EffectState.UNKNOWN)) & (effects.c.settled_ns <= before)
         report.abandoned += self._each(
             old, lambda j, e: self._step(j, e, Step.GIVE_UP, "nobody could tell for too long")
         )

@@ -268,10 +268,13 @@ def _move_latest(journal: Journal, key: str, step: Step, at_ns: int, by: str) ->
 
 
 def _begin(journal: Journal, stream: StreamRow) -> StreamRow:
+    """The earliest begin that was told holds, also when it arrives after the end."""
     found = journal.begin_stream(stream)
     begun = min(found.begun_ns, stream.begun_ns)
-    if found.outcome is None and (found.owner != stream.owner or found.begun_ns != begun):
-        journal.change_stream(stream.ref, owner=stream.owner, lease_ns=stream.lease_ns, begun_ns=begun)
+    mine = {"owner": stream.owner, "lease_ns": stream.lease_ns} if found.outcome is None else {}
+    if begun != found.begun_ns or (mine and found.owner != stream.owner):
+        journal.change_stream(stream.ref, begun_ns=begun, trace=stream.trace or found.trace, **mine)
+        journal.touch(stream.ref, stream.changed_ns)
     return found
 
 
