@@ -1,7 +1,7 @@
 """Room 2, the vocabulary between providers and recorder: what a chunk can carry, in our words.
 
 A provider's reader says what it found by calling a `Sink`, one method per word; the recorder is such a sink, so that no
-object is built per chunk on the hot path. Where events are wanted as data (goldens, tests, tools), `EventLog` is a sink that
+object is built per chunk on the hot path; visible text that is all that a chunk carries, it gives back without a call. Where events are wanted as data (goldens, tests, tools), `EventLog` is a sink that
 writes each call down as an immutable `Event`. This module knows no provider, no time and no state.
 """
 
@@ -72,8 +72,8 @@ class Sink(Protocol):
         """An error frame inside the stream; `status` tells `failed` and `cancelled` apart. Never the message."""
         ...
 
-    def sequence(self, number: int) -> None:
-        """The provider's own number of this chunk."""
+    def duplicate(self) -> None:
+        """The provider's own numbers say that this chunk was here before."""
         ...
 
     def ping(self) -> None:

@@ -28,16 +28,23 @@ _TOOL_BLOCKS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 def messages_reader() -> Reader:
     """A reader of raw message stream events, by their type."""
 
-    def read(chunk: Any, sink: Sink) -> None:
+    def read(chunk: Any, sink: Sink) -> str | None:
         try:
-            handler = _EVENTS.get(chunk.type)
+            kind = chunk.type
+            if kind == "content_block_delta":
+                delta = chunk.delta
+                if delta.type == "text_delta":
+                    text: str | None = delta.text
+                    return text
         except AttributeError:
             chunk = View(chunk)
-            handler = _EVENTS.get(chunk.type)
+            kind = chunk.type
+        handler = _EVENTS.get(kind)
         if handler is None:
             sink.unrecognised()
         else:
             handler(chunk, sink)
+        return None
 
     return read
 

@@ -18,18 +18,16 @@ def generic_reader() -> Reader:
     """A reader that takes the shape of the first chunk that has one."""
     shaped: Reader | None = None
 
-    def read(chunk: Any, sink: Sink) -> None:
+    def read(chunk: Any, sink: Sink) -> str | None:
         nonlocal shaped
         if isinstance(chunk, str):
-            if chunk:
-                sink.text(chunk)
-            return
+            return chunk
         view = viewed(chunk)
         if shaped is None:
             shaped = _shape(view)
             if shaped is not _plain:
                 sink.expects_marker()
-        shaped(view, sink)
+        return shaped(view, sink)
 
     return read
 
@@ -60,13 +58,12 @@ _SHAPES: tuple[tuple[Callable[[Any], bool], str, str], ...] = (
 )
 
 
-def _plain(view: Any, sink: Sink) -> None:
+def _plain(view: Any, sink: Sink) -> str | None:
     piece = view.text if isinstance(view.text, str) else view.content
     if isinstance(piece, str):
-        if piece:
-            sink.text(piece)
-    else:
-        sink.unrecognised()
+        return piece
+    sink.unrecognised()
+    return None
 
 
 API = Api("stream", NO_PATH, "chat", generic_reader, finish_ends=True, ends_by_itself=True)

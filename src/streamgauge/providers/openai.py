@@ -34,7 +34,7 @@ def chat_reader() -> Reader:
     seen = False
     tool: object = None
 
-    def read(chunk: Any, sink: Sink) -> None:
+    def read(chunk: Any, sink: Sink) -> str | None:
         nonlocal seen, tool
         if not seen:
             seen = True
@@ -47,7 +47,7 @@ def chat_reader() -> Reader:
         if usage is not None:
             _chat_usage(viewed(usage), sink)
         if not choices:
-            return
+            return None
         for choice in choices:
             try:
                 index, delta, finish = choice.index, choice.delta, choice.finish_reason
@@ -56,24 +56,34 @@ def chat_reader() -> Reader:
                 choice = viewed(choice)  # noqa: PLW2901 - a gateway's choice lacks fields: read it tolerantly
                 index, delta, finish = choice.index or 0, choice.delta, choice.finish_reason
                 delta = View({}) if delta is None else delta
-                content, calls, refusal, extra = delta.content, delta.tool_calls, delta.refusal, delta
-            if index:
-                sink.choice(index)
-            if content:
-                sink.text(content)
-            if calls:
-                tool = _chat_tools(calls, index, tool, sink)
-            if extra:
-                _chat_extra(extra, sink)
-            if refusal:
-                sink.refusal(refusal)
-            if finish:
-                if tool is not None:
-                    sink.tool_call_end(tool)
-                    tool = None
-                sink.finish(index or 0, finish)
+                content, calls, refusal, extra = delta.content, delta.tool_calls, delta.refusal, delta.__pydantic_extra__
+            if not (index or finish or calls or refusal or extra) and len(choices) == 1:
+                text: str | None = content
+                return text
+            tool = _chat_choice((index or 0, content, calls, refusal, extra, finish), tool, sink)
+        return None
 
     return read
+
+
+def _chat_choice(fields: tuple[Any, ...], tool: object, sink: Sink) -> object:
+    index, content, calls, refusal, extra, finish = fields
+    if index:
+        sink.choice(index)
+    if content:
+        sink.text(content)
+    if calls:
+        tool = _chat_tools(calls, index, tool, sink)
+    if extra:
+        _chat_extra(extra, sink)
+    if refusal:
+        sink.refusal(refusal)
+    if finish:
+        if tool is not None:
+            sink.tool_call_end(tool)
+        tool = None
+        sink.finish(index, finish)
+    return tool
 
 
 def _chat_extra(extra: Any, sink: Sink) -> None:
@@ -139,7 +149,7 @@ def completion_reader() -> Reader:
     """A reader of legacy completion chunks."""
     seen = False
 
-    def read(chunk: Any, sink: Sink) -> None:
+    def read(chunk: Any, sink: Sink) -> str | None:
         nonlocal seen
         if not seen:
             seen = True
@@ -154,14 +164,17 @@ def completion_reader() -> Reader:
                 sink.text(choice.text)
             if choice.finish_reason:
                 sink.finish(choice.index or 0, choice.finish_reason)
+        return None
 
     return read
 
 
 def responses_reader() -> Reader:
-    """A reader of Responses events, by their type."""
+    """A reader of Responses events, by their type; a sequence number that does not grow is a duplicate."""
+    last: float = -1
 
-    def read(chunk: Any, sink: Sink) -> None:
+    def read(chunk: Any, sink: Sink) -> str | None:
+        nonlocal last
         try:
             kind = chunk.type
         except AttributeError:
@@ -172,23 +185,25 @@ def responses_reader() -> Reader:
         except AttributeError:
             number = None
         if number is not None:
-            sink.sequence(number)
+            if last < number:
+                last = number
+            else:
+                sink.duplicate()
+        if kind == "response.output_text.delta":
+            text: str | None = chunk.delta
+            return text
         handler = _RESPONSES.get(kind)
         if handler is not None:
             handler(chunk, sink)
         elif kind not in _SILENT and not _quiet(kind):
             sink.unrecognised()
+        return None
 
     return read
 
 
 def _quiet(kind: object) -> bool:
     return isinstance(kind, str) and kind.startswith(_SILENT_FAMILIES)
-
-
-def _output_text(chunk: Any, sink: Sink) -> None:
-    if chunk.delta:
-        sink.text(chunk.delta)
 
 
 def _output_reasoning(chunk: Any, sink: Sink) -> None:
@@ -271,7 +286,6 @@ def _responses_usage(usage: Any, sink: Sink) -> None:
 
 _TOOL_ITEMS = frozenset({"function_call", "custom_tool_call", "mcp_call"})
 _RESPONSES: dict[str, Callable[[Any, Sink], None]] = {
-    "response.output_text.delta": _output_text,
     "response.reasoning_text.delta": _output_reasoning,
     "response.reasoning_summary_text.delta": _output_reasoning,
     "response.refusal.delta": _output_refusal,

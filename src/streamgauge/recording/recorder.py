@@ -5,6 +5,8 @@ of fixed size and builds no object. Time comes in as an argument, in monotonic n
 """
 
 from collections.abc import Callable
+from itertools import islice
+from operator import eq
 from typing import Any
 
 from streamgauge.events import Usage
@@ -14,10 +16,16 @@ from streamgauge.recording.state import Step, advance
 from streamgauge.recording.timeline import BIT, Timeline
 from streamgauge.recording.tools import Judge, ToolCalls
 
-Reader = Callable[[Any, Any], None]
+Reader = Callable[[Any, Any], str | None]
+"""Tells a sink what a chunk carried; visible text and nothing else is given back instead, which is what nearly every chunk carries."""
 
 BLOCKED_NS = 1_000_000
 """A read that waited less than this was served from a buffer: the time before it was the consumer's, not the provider's."""
+
+_FOREVER = 2**62
+
+BATCH = 64
+"""Chunks of plain text that are settled together."""
 
 KEPT_STALLS = 8
 DUPLICATE_CHARACTERS = 16
@@ -37,13 +45,14 @@ class Recorder:
     """
 
     __slots__ = (
-        "_cancel", "_first_reasoning", "_first_text", "_first_tool", "_judge", "_last_piece", "_limits", "_marks", "_on_text",
-        "_phase_since", "_phase_times", "_read", "_repeated_at", "_sequence", "_size", "_stall_limit", "_state_since", "_state_times", "_tools",
-        "asked", "attempt_ns", "attempts", "call", "choices", "chunks", "content_chunks", "duplicates", "error_code",
-        "error_status", "finish_reasons", "first_any", "gap_max", "http_status", "illegal", "last_content", "marked", "now", "phase",
-        "pings", "read_errors", "reasoning_characters", "record", "refused", "response_id", "response_model",
-        "service_tier", "stall_count", "stalls", "state", "text_characters", "timeline", "terminal_marker",
-        "tool_characters", "unrecognised_chunks", "usage_counts", "wait_ns",
+        "_batch", "_cancel", "_content_chunks", "_count", "_first", "_first_reasoning", "_first_text", "_first_tool", "_gap",
+        "_judge", "_last", "_last_piece", "_limits", "_marks", "_on_text", "_phase_since", "_phase_times", "_pieces", "_plain", "_read",
+        "_repeated_at", "_size", "_stall_limit", "_state_since", "_state_times", "_text", "_told", "_tools",
+        "asked", "attempt_ns", "attempts", "call", "choices", "duplicates", "error_code", "error_status",
+        "finish_reasons", "first_any", "gap_max", "http_status", "illegal", "marked", "now", "phase", "pings",
+        "read_errors", "reasoning_characters", "record", "refused", "response_id", "response_model", "service_tier",
+        "stall_count", "stalls", "state", "timeline", "terminal_marker", "tool_characters", "unrecognised_chunks",
+        "usage_counts", "wait_ns",
     )  # fmt: skip
 
     def __init__(
@@ -69,8 +78,14 @@ class Recorder:
         self.phase = Phase.WAITING
         self._stall_limit = stall_limits[Phase.WAITING]
         self.attempts = 0
-        self.chunks = self.content_chunks = self.wait_ns = self.gap_max = self._size = self._marks = 0
-        self.text_characters = self.reasoning_characters = self.tool_characters = 0
+        self.wait_ns = self.gap_max = self._marks = 0
+        self.reasoning_characters = self.tool_characters = 0
+        self._text = self._content_chunks = self._told = 0
+        # the open batch: chunks of plain text that are not yet settled
+        self._count = self._size = self._first = self._last = self._gap = 0
+        self._batch = 1
+        self._pieces: list[str] = []
+        self._plain = False
         self.pings = self.unrecognised_chunks = self.duplicates = self.illegal = self.read_errors = self.stall_count = 0
         self.choices = 0
         self.stalls: list[Stall] = []
@@ -79,10 +94,8 @@ class Recorder:
         self._first_reasoning: int | None = None
         self._first_text: int | None = None
         self._first_tool: int | None = None
-        self.last_content: int | None = None
         self._last_piece = ""
         self._repeated_at = -9
-        self._sequence: int | None = None
         self._tools: ToolCalls | None = None
         self.usage_counts: Usage | None = None
         self.response_id: str | None = None
@@ -127,32 +140,94 @@ class Recorder:
         """Account for one chunk as the provider's SDK yields it, arrived at `now`."""
         wait = now - self.asked
         self.wait_ns += wait
-        gap = now - self.now if wait > BLOCKED_NS else wait
+        if wait > BLOCKED_NS:
+            gap = now - self.now
+            if gap > self._stall_limit:
+                self._stalled(gap, now)
+        else:
+            gap = wait
         self.now = now
-        self._size = self._marks = 0
-        if gap > self._stall_limit:
-            self._stalled(gap)
         try:
-            self._read(chunk, self)
+            piece = self._read(chunk, self)
         except Exception:
-            self.read_errors += 1
-            self.unrecognised_chunks += 1
-        chunks = self.chunks = self.chunks + 1
-        if chunks == 1:
-            self._first_chunk(now)
-            gap = 0
-        elif gap > self.gap_max:
+            self._unreadable()
+            piece = None
+        if piece and self._plain:
+            if gap > self._gap:
+                self._gap = gap
+            count = self._count = self._count + 1
+            if count == 1:
+                self._first = now
+            self._size += len(piece)
+            self._pieces.append(piece)
+            self._last = now
+            if count >= self._batch:
+                self._settle()
+        else:
+            self._single(piece, gap)
+
+    def _settle(self) -> None:
+        """Account for the open batch."""
+        count, size, gap = self._count, self._size, self._gap
+        self._count = self._size = self._gap = 0
+        self._text += size
+        self._content_chunks += count
+        if gap > self.gap_max:
             self.gap_max = gap
-        self.timeline.add(now, self._size, gap, self._marks)
+        self.timeline.add(count, size, self._first, self._last, gap)
+        self._read_on(self._pieces)
+        self._pieces.clear()
+        self._batch = min(self.timeline.stride, BATCH)
 
-    def _first_chunk(self, now: int) -> None:
+    def _single(self, piece: str | None, gap: int) -> None:
+        """Account for a chunk that is not just more of the same text."""
+        if self._count:
+            self._settle()
+        if piece:
+            self.text(piece)
+        now, told, marks = self.now, self._told, self._marks
+        self._told = self._marks = 0
+        if self.first_any is None:
+            marks, gap = marks | self._first_chunk(now), 0
+        if gap > self.gap_max:
+            self.gap_max = gap
+        if marks:
+            self.timeline.pin(now, told, gap, marks)
+        else:
+            self.timeline.add(1, told, now, now, gap)
+        self._plain = self.phase is Phase.RESPONDING
+
+    def _first_chunk(self, now: int) -> int:
         self.first_any = now
-        self._marks |= _FIRST_EVENT
         self.step(Step.CHUNK, now)
+        return _FIRST_EVENT
 
-    def _stalled(self, gap: int) -> None:
+    def _unreadable(self) -> None:
+        self.read_errors += 1
+        self.unrecognised_chunks += 1
+
+    def _read_on(self, pieces: list[str]) -> None:
+        """Look at the text of a batch, and forget it."""
+        if pieces[0] == self._last_piece or (len(pieces) > 1 and any(map(eq, pieces, islice(pieces, 1, None)))):
+            self._count_repetitions(pieces)
+        self._last_piece = pieces[-1]
+        if self._on_text is not None:
+            self._on_text("".join(pieces))
+
+    def _count_repetitions(self, pieces: list[str]) -> None:
+        last, position = self._last_piece, self._content_chunks - len(pieces)
+        for piece in pieces:
+            position += 1
+            if piece == last and self.choices < 2:
+                if len(piece) >= DUPLICATE_CHARACTERS or position - self._repeated_at == 2:
+                    self.duplicates += 1
+                self._repeated_at = position
+            last = piece
+
+    def _stalled(self, gap: int, now: int) -> None:
         self._marks |= _STALL
-        self._keep(Stall(self.phase, self.now - gap - self.call.started_ns, gap))
+        self._plain = False
+        self._keep(Stall(self.phase, now - gap - self.call.started_ns, gap))
 
     def _keep(self, stall: Stall) -> None:
         self.stall_count += 1
@@ -177,16 +252,16 @@ class Recorder:
             if self._first_text is None:
                 self._first_text = self.now
                 self._marks |= _FIRST_TEXT
-        size = len(piece)
-        if piece == self._last_piece:
-            self._repeated(size)
-        self._last_piece = piece
-        self.text_characters += size
-        self._size += size
-        self.content_chunks += 1
-        self.last_content = self.now
-        if self._on_text is not None:
-            self._on_text(piece)
+        if self._count:
+            self._settle()
+        self._text += len(piece)
+        self._content(len(piece))
+        self._read_on([piece])
+
+    def _content(self, size: int) -> None:
+        self._told += size
+        self._content_chunks += 1
+        self._last = self.now
 
     def reasoning(self, piece: str) -> None:
         """Reasoning, or a summary of it."""
@@ -195,21 +270,13 @@ class Recorder:
             if self._first_reasoning is None:
                 self._first_reasoning = self.now
                 self._marks |= _FIRST_REASONING
-        size = len(piece)
-        self.reasoning_characters += size
-        self._size += size
-        self.content_chunks += 1
-        self.last_content = self.now
+        self.reasoning_characters += len(piece)
+        self._content(len(piece))
 
     def refusal(self, piece: str) -> None:
         """Visible text with which the model declines."""
         self.refused = True
         self.text(piece)
-
-    def _repeated(self, size: int) -> None:
-        if self.choices < 2 and (size >= DUPLICATE_CHARACTERS or self.content_chunks - self._repeated_at == 2):
-            self.duplicates += 1
-        self._repeated_at = self.content_chunks
 
     def tool_call(self, key: object, call_id: str | None, name: str | None, free_form: bool = False) -> None:
         """A tool call begins."""
@@ -222,8 +289,7 @@ class Recorder:
         if self._tools is None:
             self._tools = ToolCalls(self._judge)
         self._tools.begin(key, call_id, name, self.now, free_form)
-        self.content_chunks += 1
-        self.last_content = self.now
+        self._content(0)
 
     def tool_arguments(self, key: object, piece: str) -> None:
         """A piece of a tool call's arguments."""
@@ -231,11 +297,8 @@ class Recorder:
             self._enter(Phase.ACTING)
         if self._tools is None or key not in self._tools.open:
             self.tool_call(key, None, None)
-        size = len(piece)
-        self.tool_characters += size
-        self._size += size
-        self.content_chunks += 1
-        self.last_content = self.now
+        self.tool_characters += len(piece)
+        self._content(len(piece))
         assert self._tools is not None  # noqa: S101 - tool_call above made it
         self._tools.open[key].add(piece)
 
@@ -254,6 +317,8 @@ class Recorder:
         self.choice(index)
         self.finish_reasons[index] = reason
         self._marks |= _TERMINAL
+        if self.call.finish_ends and len(self.finish_reasons) >= self.choices:
+            self._stall_limit = _FOREVER  # all is said: waiting for a usage frame is no stall
 
     def terminal(self, marker: str) -> None:
         """The API's end marker."""
@@ -286,12 +351,9 @@ class Recorder:
         self.error_code, self.error_status = code, status
         self._marks |= _TERMINAL
 
-    def sequence(self, number: int) -> None:
-        """The provider's number of this chunk; a number that does not grow is a duplicate."""
-        if self._sequence is not None and number <= self._sequence:
-            self.duplicates += 1
-        else:
-            self._sequence = number
+    def duplicate(self) -> None:
+        """The provider's own numbers say that this chunk was here before."""
+        self.duplicates += 1
 
     def ping(self) -> None:
         """A sign of life."""
@@ -304,6 +366,18 @@ class Recorder:
     def unrecognised(self) -> None:
         """Something that this version does not know."""
         self.unrecognised_chunks += 1
+
+    # running figures
+
+    @property
+    def chunks(self) -> int:
+        """Chunks so far."""
+        return self.timeline.chunks + self._count
+
+    @property
+    def text_characters(self) -> int:
+        """Characters of visible text so far."""
+        return self._text + self._size
 
     # the end
 
@@ -347,6 +421,8 @@ class Recorder:
         """Close the books at `now`; a second call gives the same record again. The last step is the judge's to take."""
         if self.record is not None:
             return self.record
+        if self._count:
+            self._settle()
         if self.silence(now) and end.cause is not EndCause.EXHAUSTED:
             quiet = self.silence(now)
             self._keep(Stall(self.phase, now - quiet - self.call.started_ns, quiet, open=True))
@@ -355,8 +431,7 @@ class Recorder:
         self._state_times[self.state] = self._state_times.get(self.state, 0) + now - self._state_since
         self._state_since = now
         self._phase_times[self.phase] = self._phase_times.get(self.phase, 0) + now - self._phase_since
-        if event_budget is not None:
-            self.timeline.shrink(event_budget - min(len(self.stalls), KEPT_STALLS) - 2)
+        self.timeline.close(None if event_budget is None else event_budget - len(self.stalls) - 2)
         self.record = self._sealed(end, now, closed_ns)
         return self.record
 
@@ -370,13 +445,13 @@ class Recorder:
             phase_times_ns=dict(self._phase_times),
             phase=self.phase,
             chunks=self.chunks,
-            content_chunks=self.content_chunks,
+            content_chunks=self._content_chunks,
             characters=self._characters(),
             first_any_ns=self.first_any,
             first_reasoning_ns=self._first_reasoning,
             first_text_ns=self._first_text,
             first_tool_call_ns=self._first_tool,
-            last_content_ns=self.last_content,
+            last_content_ns=self._last or None,
             attempts=max(self.attempts, 1),
             attempt_ns=self.attempt_ns,
             http_status=end.status or self.http_status,

@@ -3,96 +3,150 @@
 While the chunks fit the budget each has a row of its own. Above it neighbours share a row, and the resolution halves each time
 the rows run out, so that the counts still add up to the number of chunks. A chunk with a mark (the first of its kind, a phase
 change, a tool-call boundary, the end of a stall, the terminal marker) keeps a row of its own as long as a third of the budget lasts.
+
+Rows between two pinned chunks form a `Run`, kept as columns of machine integers, so that halving a run costs a few microseconds.
 """
 
 from array import array
 from collections.abc import Iterator
+from operator import add
 
 from streamgauge.names import Mark
 from streamgauge.recording.record import Slice
 
-_COLUMNS = 7  # index, count, characters, first, last, gap, marks
 _MARKS = tuple(Mark)
 BIT = {mark: 1 << position for position, mark in enumerate(_MARKS)}
+
+
+class Run:
+    """Rows that follow each other without a pin between them."""
+
+    __slots__ = ("counts", "firsts", "gaps", "index", "lasts", "sizes")
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.counts, self.sizes, self.firsts, self.lasts, self.gaps = (array("q") for _ in range(5))
+
+    def halve(self) -> int:
+        """Merge each row with its neighbour; how many rows are saved."""
+        before = len(self.counts)
+        odd = before % 2
+        self.counts = _paired(self.counts, add, odd)
+        self.sizes = _paired(self.sizes, add, odd)
+        self.gaps = _paired(self.gaps, max, odd)
+        self.firsts = self.firsts[::2]
+        self.lasts = self.lasts[1::2] + (self.lasts[-1:] if odd else array("q"))
+        return before - len(self.counts)
+
+    def slices(self) -> Iterator[Slice]:
+        """The rows as they will be told."""
+        index = self.index
+        for row in zip(self.counts, self.sizes, self.firsts, self.lasts, self.gaps, strict=True):
+            yield Slice(index, *row)
+            index += row[0]
+
+
+def _paired(column: "array[int]", merge: object, odd: int) -> "array[int]":
+    merged = array("q", map(merge, column[::2], column[1::2]))  # type: ignore[call-overload]
+    if odd:
+        merged.append(column[-1])
+    return merged  # type: ignore[no-any-return]
 
 
 class Timeline:
     """Rows of neighbouring chunks; at most `budget` rows, or as many as there are chunks when `budget` is None."""
 
-    __slots__ = ("_budget", "_count", "_first", "_gap", "_index", "_last", "_pins_left", "_rows", "_size", "stride")
+    __slots__ = ("_budget", "_count", "_first", "_gap", "_last", "_parts", "_pins_left", "_rows", "_run", "_size", "chunks", "stride")
 
     def __init__(self, budget: int | None) -> None:
         self._budget = budget
         self._pins_left = -1 if budget is None else budget // 3
-        self._rows = array("q")
+        self._parts: list[Run | Slice] = []
+        self._run: Run | None = None
+        self._rows = self._count = self._size = self._first = self._last = self._gap = 0
         self.stride = 1
-        self._index = self._count = self._size = self._first = self._last = self._gap = 0
+        self.chunks = 0
 
-    def add(self, at: int, characters: int, gap: int, marks: int) -> None:
-        """Account for one chunk that arrived at `at` with so many characters, `gap` after the one before."""
-        if marks and self._pins_left:
-            self._pin(at, characters, gap, marks)
-            return
-        count = self._count = self._count + 1
-        if count == 1:
-            self._first = at
-        self._last = at
+    def add(self, count: int, characters: int, first: int, last: int, gap: int) -> None:
+        """Account for `count` neighbouring chunks at once; no more than `stride` of them."""
+        if self._count + count > self.stride:
+            self._close_row()
+        if not self._count:
+            self._first = first
+        self.chunks += count
+        self._count += count
         self._size += characters
+        self._last = last
         if gap > self._gap:
             self._gap = gap
-        if count >= self.stride:
-            self._flush()
+        if self._count >= self.stride:
+            self._close_row()
 
-    def _pin(self, at: int, characters: int, gap: int, marks: int) -> None:
-        if self._count:
-            self._flush()
+    def pin(self, at: int, characters: int, gap: int, marks: int) -> None:
+        """Account for one chunk that keeps a row of its own, as long as there is room for such rows."""
+        if not self._pins_left:
+            self.add(1, characters, at, at, gap)
+            return
+        self._close_row()
         self._pins_left -= 1
-        self._append((self._index, 1, characters, at, at, gap, marks))
-        self._index += 1
+        told = tuple(mark for mark in _MARKS if marks & BIT[mark])
+        self._parts.append(Slice(self.chunks, 1, characters, at, at, gap, told))
+        self.chunks += 1
+        self._run = None
+        self._row_added()
 
-    def _flush(self) -> None:
-        self._append((self._index, self._count, self._size, self._first, self._last, self._gap, 0))
-        self._index += self._count
+    def _close_row(self) -> None:
+        if not self._count:
+            return
+        run = self._run
+        if run is None:
+            run = self._run = Run(self.chunks - self._count)
+            self._parts.append(run)
+        run.counts.append(self._count)
+        run.sizes.append(self._size)
+        run.firsts.append(self._first)
+        run.lasts.append(self._last)
+        run.gaps.append(self._gap)
         self._count = self._size = self._gap = 0
+        self._row_added()
 
-    def _append(self, row: tuple[int, ...]) -> None:
-        self._rows.extend(row)
-        if self._budget is not None and len(self._rows) >= self._budget * _COLUMNS:
+    def _row_added(self) -> None:
+        self._rows += 1
+        if self._budget is not None and self._rows >= self._budget:
             self.shrink(self._budget - 1)
 
     def shrink(self, limit: int) -> None:
         """Halve the resolution until at most `limit` rows are left, or nothing more can be merged."""
-        while len(self._rows) > limit * _COLUMNS and self.stride <= self._index:
+        saved = 1
+        while self._rows > limit and saved:
+            saved = sum(part.halve() for part in self._parts if isinstance(part, Run))
+            self._rows -= saved
             self.stride *= 2
-            self._rows = _merged(self._rows, self.stride)
+
+    def close(self, limit: int | None) -> None:
+        """No chunk will follow; leave room by keeping at most `limit` rows."""
+        self._close_row()
+        if limit is not None:
+            self.shrink(limit)
 
     def slices(self) -> Iterator[Slice]:
-        """The rows so far, oldest first; their counts add up to the number of chunks."""
-        if self._count:
-            self._flush()
-        for start in range(0, len(self._rows), _COLUMNS):
-            *numbers, marks = self._rows[start : start + _COLUMNS]
-            yield Slice(*numbers, marks=tuple(mark for mark in _MARKS if marks & BIT[mark]))
-
-
-def _merged(rows: "array[int]", stride: int) -> "array[int]":
-    merged = array("q")
-    for start in range(0, len(rows), _COLUMNS):
-        index, count, size, first, last, gap, marks = rows[start : start + _COLUMNS]
-        if merged and not marks and not merged[-1] and merged[-6] + count <= stride:
-            merged[-6] += count
-            merged[-5] += size
-            merged[-3] = last
-            merged[-2] = max(merged[-2], gap)
-        else:
-            merged.extend((index, count, size, first, last, gap, marks))
-    return merged
+        """The closed rows, oldest first; after `close` their counts add up to the number of chunks."""
+        for part in self._parts:
+            if isinstance(part, Run):
+                yield from part.slices()
+            else:
+                yield part
 
 
 class NoTimeline(Timeline):
-    """A timeline that keeps nothing, for streams whose chunk events are off."""
+    """A timeline that counts the chunks and keeps nothing, for streams whose chunk events are off."""
 
     __slots__ = ()
 
-    def add(self, at: int, characters: int, gap: int, marks: int) -> None:
-        """Let the chunk go by."""
+    def add(self, count: int, characters: int, first: int, last: int, gap: int) -> None:  # noqa: ARG002 - others keep it
+        """Count the chunks."""
+        self.chunks += count
+
+    def pin(self, at: int, characters: int, gap: int, marks: int) -> None:  # noqa: ARG002 - others keep it
+        """Count the chunk."""
+        self.chunks += 1
