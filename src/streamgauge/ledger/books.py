@@ -143,13 +143,8 @@ class Bookkeeper:
             return self._store.settle(entry, step, now, **values)
         except StoreUnavailable as trouble:
             what = f"the outcome ({step}) of {entry.tool} ({entry.key})"
-            self._owe(what, entry, lambda: self._settle_latest(entry, step, now, values), trouble)
+            self._owe(what, entry, lambda: self._store.settle(entry, step, now, **values), trouble)
             return entry
-
-    def _settle_latest(self, entry: Entry, step: Step, at_ns: int, values: dict[str, Any]) -> None:
-        """What ran without the store may have been adopted under another attempt: its token finds it."""
-        mine = [e for e in self._reading.entries(key=entry.key) if e.token == entry.token]
-        self._store.settle(mine[-1] if mine else entry, step, at_ns, **values)
 
     def _owe(self, what: str, entry: Entry | None, pay: Callable[[], object], trouble: StoreUnavailable) -> None:
         self.owed.add(Debt(what, entry, pay), trouble)

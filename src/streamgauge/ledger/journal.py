@@ -69,6 +69,11 @@ class Journal:
         row = _ATTEMPT.run(self.connection, {"of_key": key, "of_attempt": attempt}).fetchone()
         return None if row is None else entry_from(row)
 
+    def held_by(self, key: str, token: str) -> Entry | None:
+        """The attempt under `key` that the execution `token` holds, locked until the end of the transaction."""
+        entries = [entry_from(row) for row in _LATEST.run(self.connection, {"of_key": key}).fetchall()]
+        return next((entry for entry in entries if entry.token == token), None)
+
     def stream(self, ref: str) -> StreamRow | None:
         """The stream, locked until the end of the transaction."""
         row = _STREAM.run(self.connection, {"of_ref": ref}).fetchone()

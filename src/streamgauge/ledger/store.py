@@ -218,7 +218,7 @@ def _note_refusal(journal: Journal, wanted: Entry, refusal: EffectRefused) -> No
 def _settle(journal: Journal, known: Entry, step: Step, at_ns: int, values: dict[str, Any]) -> Entry:
     if known.stream_ref is not None:
         journal.stream(known.stream_ref)
-    entry = journal.attempt(known.key, known.attempt)
+    entry = journal.held_by(known.key, known.token)
     if entry is None:
         raise UnknownEntry(known.key)
     if (entry.state, step) not in TRANSITIONS:
