@@ -7,7 +7,7 @@ count from the start of the call; None is unknown or never happened, never 0.
 import dataclasses
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from streamgauge import names
 from streamgauge.analysis.findings import findings
@@ -86,8 +86,7 @@ class LoopReport:
     suspect: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineSlice:
+class TimelineSlice(NamedTuple):
     """One event of the timeline."""
 
     index: int
@@ -176,6 +175,8 @@ def _plain(value: Any) -> Any:
         return value.value
     if dataclasses.is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, TimelineSlice):
+        return {name: _plain(item) for name, item in value._asdict().items()}
     if isinstance(value, dict):
         return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -5,6 +5,7 @@ Times are nanoseconds; offsets count from the start of the call. None is unknown
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from streamgauge.events import Usage
 from streamgauge.names import Initiator, Mark, Phase, State
@@ -101,8 +102,7 @@ class Cancel:
     characters_after: int
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(NamedTuple):
     """One event of the timeline: `count` neighbouring chunks from `index` on, their characters, times and largest gap."""
 
     index: int

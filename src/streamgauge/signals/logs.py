@@ -29,7 +29,7 @@ class Logs:
 
     def begun(self, call: Call, context: Context) -> None:
         """The call was made; this line outlives a process that dies in the stream."""
-        if "begin" not in self._wanted:
+        if not self._heard("begin"):
             return
         values = {
             names.STREAM_ID: call.stream_id,
@@ -41,23 +41,23 @@ class Logs:
 
     def stalled(self, stream_id: str, phase: Phase, seconds: float, at: int, context: Context) -> None:
         """A stall is going on."""
-        if "stall" in self._wanted:
+        if self._heard("stall"):
             values = {names.STREAM_ID: stream_id, names.PHASE: phase.value, names.STALL_DURATION: seconds}
             self._emit(names.EVENT_STALL, values, at, context, SeverityNumber.WARN)
 
     def cancelled(self, stream_id: str, initiator: Initiator, phase: Phase, at: int, context: Context) -> None:
         """Somebody asked for the end."""
-        if "cancel" in self._wanted:
+        if self._heard("cancel"):
             values = {names.STREAM_ID: stream_id, names.INITIATOR: initiator.value, names.CANCEL_PHASE: phase.value}
             self._emit(names.EVENT_CANCEL, values, at, context)
 
     def sealed(self, report: StreamReport, context: Context, *, timeline: bool) -> None:
         """The stream ended; with `timeline`, its chunks go out before."""
-        if timeline:
+        if timeline and self._logger.enabled():
             for name, values, at in spans.events(report, timeline=True):
                 if name == names.EVENT_CHUNK:
                     self._emit(name, {names.STREAM_ID: report.stream_id, **values}, at, context, SeverityNumber.DEBUG)
-        if "end" in self._wanted:
+        if self._heard("end"):
             values = {
                 names.STREAM_ID: report.stream_id,
                 names.OPERATION_NAME: report.operation,
@@ -67,6 +67,10 @@ class Logs:
             }
             ended = report.started_unix_ns + round(report.duration_s * 1e9)
             self._emit(names.EVENT_END, values, ended, context, _SEVERITY.get(report.outcome, SeverityNumber.INFO))
+
+    def _heard(self, moment: str) -> bool:
+        """Whether this moment is wanted, and there is a provider that takes it."""
+        return moment in self._wanted and self._logger.enabled()
 
     def _emit(
         self,
