@@ -8,10 +8,12 @@ The data's way: a provider's file says where its stream is tapped (`providers`),
 record is judged (`analysis`), the report becomes spans, metrics and log events (`signals`). `gauge` wires it.
 """
 
+from streamgauge import ledger
 from streamgauge.analysis import StreamReport
 from streamgauge.errors import ConfigError, LedgerError, SchemaError, StreamgaugeError
 from streamgauge.gauge import Gauge, Observation, cancel, current, flush, instrument, of, uninstrument, watch
 from streamgauge.gauge.configure import configure
+from streamgauge.ledger import effect
 from streamgauge.settings import Settings
 
 __all__ = [
@@ -23,6 +25,8 @@ __all__ = [
     "current",
     "cancel",
     "flush",
+    "effect",
+    "ledger",
     "Settings",
     "Gauge",
     "Observation",

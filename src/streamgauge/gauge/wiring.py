@@ -17,6 +17,7 @@ from typing import Any
 from streamgauge.analysis import StreamReport, judge
 from streamgauge.analysis.loops import Loop, LoopDetector
 from streamgauge.clock import SYSTEM_CLOCK, Clock
+from streamgauge.gauge.effects import Bridge
 from streamgauge.gauge.guard import Guard
 from streamgauge.gauge.observation import Observation, loop_report
 from streamgauge.gauge.watchdog import Watchdog
@@ -76,6 +77,8 @@ class Gauge:
         shortest = min((*self._limits.values(), int(self.settings.idle_limit * 1e9))) / 1e9
         self._watchdog = Watchdog(self._scan, self._handle, min(max(shortest / 4, 0.02), 1.0))
         self._exit_registered = False
+        self._bridge = Bridge(self.by_id, lambda: list(self._open.values()))
+        self._bridge.install(current_observation.get)
         os.register_at_fork(after_in_child=_weakly(self, Gauge._forked))
 
     # beginning
@@ -187,6 +190,9 @@ class Gauge:
 
     def cancelled(self, observation: Observation, initiator: Initiator, now: int) -> None:
         """Somebody said who ends a stream."""
+        ledger = self._bridge.ledger(self.signals.effects)
+        if ledger is not None:
+            self._bridge.cancelled(ledger, observation.id, initiator)
         at = observation.call.started_unix_ns + now - observation.call.started_ns
         self.signals.cancelled(observation.call, observation.span, initiator, observation.phase, at)
 
@@ -241,6 +247,9 @@ class Gauge:
         report = observation.report
         assert report is not None  # noqa: S101 - sealed observations have one
         self._remember(observation, report)
+        ledger = self._bridge.ledger(self.signals.effects)
+        if ledger is not None:
+            self.guard.call("ledger", self._bridge.sealed, ledger, report)
         self.signals.sealed(report, observation.span, observation.labels, observation.stalls_told)
 
     def _remember(self, observation: Observation, report: StreamReport) -> None:

@@ -374,6 +374,10 @@ class Recorder:
         """Chunks so far."""
         return self.timeline.chunks + self._count
 
+    def tool_call_ids(self) -> frozenset[str]:
+        """Ids of the tool calls seen so far."""
+        return frozenset() if self._tools is None else self._tools.ids()
+
     @property
     def text_characters(self) -> int:
         """Characters of visible text so far."""

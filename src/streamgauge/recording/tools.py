@@ -69,6 +69,10 @@ class ToolCalls:
             call.id, call.name, complete, well_formed if judged else None, digest, call.length, call.started, now
         )
 
+    def ids(self) -> frozenset[str]:
+        """Ids of all calls, open or not."""
+        return frozenset(call.id for call in (*self.open.values(), *self._done) if call.id is not None)
+
     def sealed(self) -> tuple[ToolCall, ...]:
         """All calls; those still open were cut."""
         for key in tuple(self.open):

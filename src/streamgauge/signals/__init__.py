@@ -4,7 +4,7 @@ The only room that imports OpenTelemetry. In: `Call`, `StreamReport` and live fa
 providers that were given or the global ones, and reports to sinks. It judges nothing and never raises on purpose; the gauge guards it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -57,8 +57,9 @@ class Signals:
         self._on_log = settings.timeline_signal == "log" and self._mode != "off"
         self._tracer_provider = tracer_provider
         self._tracer = trace_api.get_tracer(names.SCOPE, _version(), tracer_provider, **scope)
+        self._meter = metrics_api.get_meter(names.SCOPE, _version(), meter_provider, **scope)
         self.metrics = Metrics(
-            metrics_api.get_meter(names.SCOPE, _version(), meter_provider, **scope),
+            self._meter,
             self._vocabulary,
             open_streams,
             model_limit=settings.model_limit,
@@ -66,8 +67,8 @@ class Signals:
             bounds=bounds,
             slos=slos,
         )
-        logger = get_logger(names.SCOPE, _version(), logger_provider, **scope)
-        self._logs = Logs(logger, settings.log_events, self._vocabulary)
+        self._logger = get_logger(names.SCOPE, _version(), logger_provider, **scope)
+        self._logs = Logs(self._logger, settings.log_events, self._vocabulary)
         self._sinks = list(sinks)
         if settings.jsonl is not None:
             self._sinks.append(JsonlSink(settings.jsonl))
@@ -75,6 +76,12 @@ class Signals:
     def event_limit(self) -> int | None:
         """Most events that a span keeps, as far as the tracer provider says."""
         return spans.event_limit(self._tracer_provider or trace_api.get_tracer_provider())
+
+    def effects(self, ledger: Any) -> Callable[[Any], None]:
+        """A listener that turns what `ledger` tells into signals."""
+        from streamgauge.signals.effects import Effects  # only who has a ledger needs its room
+
+        return Effects(self._meter, self._logger, self._tracer, ledger.statistics).listen
 
     def begin(self, call: Call, resumed: SpanContext | None) -> tuple[Span, dict[str, Any]]:
         """A call is made: its span, and the labels of its metrics."""
