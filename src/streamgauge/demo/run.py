@@ -1,0 +1,152 @@
+"""The demo itself: starts the provider, observes the SDKs, lets the traffic run, and sums up what came out.
+
+In: `Options`. Out: a `Summary`; progress goes to a `Show`. `run` ends by itself, `serve` when it is interrupted.
+"""
+
+import contextlib
+import gc
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+
+import streamgauge
+from streamgauge.demo import overhead, plan
+from streamgauge.demo.live import Now, Show
+from streamgauge.demo.plan import Job
+from streamgauge.demo.provider import Provider, closed_port
+from streamgauge.demo.report import Summary, rows_of, times_of
+from streamgauge.demo.story import IDLE_LIMIT, STALL_LIMIT, chosen
+from streamgauge.demo.tally import Tally
+from streamgauge.demo.traffic import Traffic
+from streamgauge.errors import ConfigError
+from streamgauge.signals.providers import set_up
+
+STREAMS = 480
+_TICK = 0.1
+_THINK = 0.7
+"""Mean seconds between two streams of a caller, when the traffic is to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for; `streams` of None is the demo's own number, or no end with `serve`."""
+
+    faults: tuple[str, ...] = ()
+    streams: int | None = None
+    seed: int = 0
+    jsonl: str | None = None
+    prometheus_port: int | None = None
+    otlp: bool = False
+    bad_share: float = 0.1
+
+    def __post_init__(self) -> None:
+        chosen(self.faults)
+        if self.streams is not None and self.streams < 1:
+            raise ConfigError("--streams", self.streams, "a whole number, 1 or more")
+        if not 0 <= self.bad_share <= 1:
+            raise ConfigError("--bad-share", self.bad_share, "a share from 0 to 1")
+
+
+def run(options: Options, show: Show) -> Summary:
+    """Make the streams, wait for their ends, and say whether the record tells the truth."""
+    tally, began = Tally(), time.monotonic()
+    jobs = plan.listed(chosen(options.faults), options.streams or STREAMS, options.seed)
+    with Provider() as provider:
+        with _observed(options, tally, show) as gauge:
+            supplies = [[job for job in jobs if job.surface.asynchronous is side] for side in (False, True)]
+            _follow(Traffic(provider, supplies), gauge, tally, show, len(jobs))
+            took = time.monotonic() - began
+            summary = (rows_of(jobs, tally), times_of(jobs, tally))
+        costs = overhead.measure(provider)
+    return Summary(options.seed, took, *summary, costs, tally)
+
+
+def serve(options: Options, show: Show) -> Tally:
+    """Keep mostly healthy traffic running until it is interrupted, or until there were `options.streams`."""
+    tally, stories = Tally(keep=False), chosen(options.faults)
+    supplies = [plan.endless(stories, options.bad_share, options.seed, side) for side in (False, True)]
+    with Provider() as provider, _observed(options, tally, show) as gauge:
+        show.say(f"Traffic runs against {provider.url} until it is interrupted (Ctrl-C).")
+        limited = _limited(supplies, options.streams)
+        chance = random.Random(options.seed)  # noqa: S311 - traffic, not secrets
+        traffic = Traffic(provider, limited, threads=6, tasks=10, think=lambda: chance.expovariate(1 / _THINK))
+        _follow(traffic, gauge, tally, show, options.streams)
+    return tally
+
+
+def _limited(supplies: Sequence[Iterator[Job]], total: int | None) -> list[Iterator[Job]]:
+    if total is None:
+        return list(supplies)
+    return [islice(supply, (total + side) // 2) for side, supply in enumerate(supplies)]
+
+
+def _follow(traffic: Traffic, gauge: streamgauge.Gauge, tally: Tally, show: Show, wanted: int | None) -> None:
+    """Let the traffic run to its end or an interrupt, showing how it goes."""
+    began = time.monotonic()
+
+    def tell() -> None:
+        show.now(Now(time.monotonic() - began, gauge.open_count, wanted, tally.outcomes.copy()))
+
+    with show:
+        traffic.start()
+        try:
+            while traffic.running:
+                time.sleep(_TICK)
+                tell()
+        except KeyboardInterrupt:
+            traffic.stop()
+        traffic.join()
+        gc.collect()  # streams that were dropped are found by the collector, as in any application
+        gauge.flush()
+        tell()
+
+
+@contextlib.contextmanager
+def _observed(options: Options, tally: Tally, show: Show) -> Iterator[streamgauge.Gauge]:
+    """The SDKs observed, as the options say, with the tally listening."""
+    settings = _settings(options)
+    providers = _providers(options, show)
+    providers["tracer_provider"].add_span_processor(tally)
+    gauge = streamgauge.instrument(settings=settings, sinks=[tally.sink], **providers)
+    try:
+        yield gauge
+    finally:
+        streamgauge.uninstrument()
+        for provider in providers.values():
+            provider.force_flush()
+
+
+def _settings(options: Options) -> streamgauge.Settings:
+    return streamgauge.Settings.from_env(
+        enabled=True,
+        loop_detection=True,
+        stall_waiting=5.0,
+        stall_planning=STALL_LIMIT,
+        stall_acting=STALL_LIMIT,
+        stall_responding=STALL_LIMIT,
+        idle_limit=IDLE_LIMIT,
+        jsonl=options.jsonl,
+    )
+
+
+def _providers(options: Options, show: Show) -> dict[str, Any]:
+    if not options.otlp and options.prometheus_port is None:
+        readers = [InMemoryMetricReader()]
+        return {
+            "tracer_provider": TracerProvider(),
+            "meter_provider": MeterProvider(metric_readers=readers),
+            "logger_provider": LoggerProvider(),
+        }
+    port = closed_port() if options.prometheus_port == 0 else options.prometheus_port
+    providers = set_up(otlp=options.otlp, prometheus_port=port)
+    if port is not None:
+        show.say(f"Metrics: http://127.0.0.1:{port}/metrics")
+    return providers
