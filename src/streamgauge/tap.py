@@ -6,7 +6,7 @@ stream was left. The logic is here once; `read` and `read_async` are thin loops 
 """
 
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from types import CodeType, FrameType
 from typing import Any
 
@@ -96,15 +96,19 @@ class Tap:
 _LOOPS: frozenset[CodeType] = frozenset({Tap.read.__code__, Tap.read_async.__code__})
 
 
-def finalising(method: str, body: Any) -> bool:
-    """Whether the SDK's own generator `method` over the response with this `body` is on the stack of whoever asks.
+_READERS = frozenset({"__stream__", "iter_bytes", "iter_raw", "aiter_bytes", "aiter_raw"})
 
-    If it is, and its tap is not, the garbage collector finalises the two in its own order: nobody closed the stream.
+
+def finalising(body: Any) -> bool:
+    """Whether a generator of the SDK or its HTTP client over the response with this `body` is on the asker's stack.
+
+    If one is, and the tap is not, the generators are finalised one by one, in any order: nobody closed the stream.
     """
-    return any(
-        frame.f_code.co_name == method and getattr(frame.f_locals.get("response"), "stream", None) is body
-        for frame in _stack()
-    )
+    return any(frame.f_code.co_name in _READERS and _reads(frame.f_locals, body) for frame in _stack())
+
+
+def _reads(variables: Mapping[str, Any], body: Any) -> bool:
+    return any(getattr(variables.get(name), "stream", None) is body for name in ("response", "self"))
 
 
 def _stack() -> Iterator[FrameType]:
