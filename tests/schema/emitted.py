@@ -116,7 +116,18 @@ FAILED = replace(
     usage=TokenUsage(Provenance.PARTIAL, 10),
 )
 
-REPORTS = (COMPLETED, CANCELLED, FAILED)
+EVERYTHING = replace(
+    COMPLETED,
+    resume_of="0123456789abcdef",
+    stream_cursor="42",
+    finish_reasons=("stop", "stop"),
+    findings=tuple(Finding),
+    ttft_reasoning_s=0.4,
+    characters=Characters(40, 5, 12),
+    illegal_transitions=1,
+)
+
+REPORTS = (COMPLETED, CANCELLED, FAILED, EVERYTHING)
 
 
 @dataclass
@@ -161,9 +172,12 @@ def _stream(signals: Signals, report: StreamReport) -> None:
         0,
         server_address=report.server_address,
         server_port=report.server_port,
-        parameters={"max_tokens": 100, "temperature": 1, "n": 2},
+        parameters={"max_tokens": 100, "temperature": 1, "top_p": 0.5, "n": 2},
+        resume_of=report.resume_of,
+        stream_cursor=report.stream_cursor,
     )
     span, labels = signals.begin(call, None)
+    signals.metrics.chunk_gap(labels, 0.02)
     for stall in report.stalls:
         signals.stalled(call, span, labels, stall.phase, stall.duration_s, START + 1)
     if report.cancel is not None:

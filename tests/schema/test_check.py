@@ -265,7 +265,8 @@ def test_other_peoples_signals_are_passed_over_and_counted():
 
 def test_enums_of_protobufs_json_mapping_are_read_as_their_numbers():
     value = copy.deepcopy(VALID["spans"])
-    for number, code in enumerate(("STATUS_CODE_UNSET", "STATUS_CODE_UNSET", "STATUS_CODE_ERROR")):
+    codes = ("STATUS_CODE_UNSET", "STATUS_CODE_UNSET", "STATUS_CODE_ERROR", "STATUS_CODE_UNSET")
+    for number, code in enumerate(codes):
         span_of(value, number).update(kind="SPAN_KIND_CLIENT", status={"code": code})
     assert rules(value) == set()
 

@@ -11,7 +11,7 @@ import gc
 import importlib
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from streamgauge.errors import ConfigError
 from streamgauge.testing.cases import Case, Table, table
@@ -26,11 +26,11 @@ _CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
 """API -> SDK, resource, arguments."""
 
 
-class BaseUrl(Protocol):
-    """Where calls meet a fault: `Provider.base_url` of the fault-injecting provider, or something like it."""
+BaseUrl = Callable[..., str]
+"""`base_url(fault, api, **script)`: where the calls of an SDK (api: openai or anthropic) meet a fault.
 
-    def __call__(self, fault: str, api: str, **script: object) -> str:
-        """The base URL for an SDK (openai or anthropic) whose calls are to meet `fault`."""
+`Provider.base_url` of the fault-injecting provider is one.
+"""
 
 
 class Interruption(Exception):  # noqa: N818 - it is no error of anybody
