@@ -1,7 +1,8 @@
 """What observing costs: bare SDK against observed SDK, interleaved in one run, in CPU time of this process.
 
-A transport hands the real SDKs a ready body, one event per read, so that nothing but the client is measured. Slope between chunk
-counts is the cost per chunk, the intercept the cost per stream; memory is the tracemalloc peak above the bare SDK's.
+A transport hands the real SDKs a ready body, one event per read, so that nothing but the client is measured. Slope
+between chunk counts is the cost per chunk, the intercept the cost per stream; memory is the tracemalloc peak above
+the bare SDK's.
 
     python benchmarks/capture.py [--rounds N] [--json]
 """
@@ -34,7 +35,29 @@ def sse(event: str | None, payload: dict[str, Any]) -> bytes:
     return f"{head}data: {json.dumps(payload)}\n\n".encode()
 
 
-WORDS = "The quick brown fox jumps over a lazy dog while rain falls on seven quiet hills and nobody counts them twice".split()
+WORDS = [
+    "The",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "a",
+    "lazy",
+    "dog",
+    "while",
+    "rain",
+    "falls",
+    "on",
+    "seven",
+    "quiet",
+    "hills",
+    "and",
+    "nobody",
+    "counts",
+    "them",
+    "twice",
+]
 
 
 def word(index: int) -> str:
@@ -164,8 +187,10 @@ BODIES = {
 def make(api: str, asynchronous: bool, size: int) -> Callable[[], None]:
     transport = Canned(BODIES[api](size))
     call = OPENAI.get(api) or ANTHROPIC[api]
-    kind = (openai.AsyncOpenAI if asynchronous else openai.OpenAI) if api in OPENAI else (
-        anthropic.AsyncAnthropic if asynchronous else anthropic.Anthropic
+    kind = (
+        (openai.AsyncOpenAI if asynchronous else openai.OpenAI)
+        if api in OPENAI
+        else (anthropic.AsyncAnthropic if asynchronous else anthropic.Anthropic)
     )
     if asynchronous:
         client = kind(api_key="x", base_url="http://127.0.0.1/v1", http_client=httpx2.AsyncClient(transport=transport))
@@ -225,7 +250,10 @@ def measure(api: str, asynchronous: bool, rounds: int, providers: dict[str, Any]
         return statistics.median((a - b - c + d) / (high - low) for a, b, c, d in four) * 1e6
 
     bare, per_chunk = slope(False, 10, 10000), added(10, 10000)
-    fixed = statistics.median(a - b for a, b in zip(samples[10, True], samples[10, False], strict=True)) * 1e6 - 10 * per_chunk
+    fixed = (
+        statistics.median(a - b for a, b in zip(samples[10, True], samples[10, False], strict=True)) * 1e6
+        - 10 * per_chunk
+    )
     memory = {
         size: switched(True, providers, lambda size=size: peak(runs[size])) - peak(runs[size])  # type: ignore[misc]
         for size in SIZES

@@ -4,9 +4,9 @@
     streamgauge.instrument()                       # every client of every installed SDK
     client = streamgauge.watch(OpenAI())           # or one client, or any iterator of chunks
 
-The data's way: a provider's file says where its stream is tapped (`providers`), the tap feeds a recorder (`recording`), the sealed
-record is judged (`analysis`), the report becomes spans, metrics and log events (`signals`). `gauge` wires it.
-"""
+The data's way: a provider's file says where its stream is tapped (`providers`), the tap feeds a recorder
+(`recording`), the sealed record is judged (`analysis`), the report becomes spans, metrics and log events (`signals`).
+`gauge` wires it."""
 
 from streamgauge import ledger
 from streamgauge.analysis import StreamReport

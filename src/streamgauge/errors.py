@@ -14,7 +14,9 @@ class StreamgaugeError(Exception):
 
 
 class ConfigError(StreamgaugeError, ValueError):
-    """A setting is wrong: `name` is the thing, `value` what was given, `allowed` what would be right, `where` its place."""
+    """A setting is wrong: `name` is the thing, `value` what was given, `allowed` what would be right, `where` its
+    place.
+    """
 
     def __init__(self, name: str, value: object, allowed: str, where: str = "") -> None:
         self.name, self.value, self.allowed, self.where = name, value, allowed, where

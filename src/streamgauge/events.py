@@ -1,9 +1,9 @@
 """Room 2, the vocabulary between providers and recorder: what a chunk can carry, in our words.
 
-A provider's reader says what it found by calling a `Sink`, one method per word; the recorder is such a sink, so that no
-object is built per chunk on the hot path; visible text that is all that a chunk carries, it gives back without a call. Where events are wanted as data (goldens, tests, tools), `EventLog` is a sink that
-writes each call down as an immutable `Event`. This module knows no provider, no time and no state.
-"""
+A provider's reader says what it found by calling a `Sink`, one method per word; the recorder is such a sink, so that
+no object is built per chunk on the hot path; visible text that is all that a chunk carries, it gives back without a
+call. Where events are wanted as data (goldens, tests, tools), `EventLog` is a sink that writes each call down as an
+immutable `Event`. This module knows no provider, no time and no state."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -11,7 +11,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts as the provider gave them; None is unknown, never 0. `final` is False for counts sent before the end."""
+    """Token counts as the provider gave them; None is unknown, never 0.
+
+    `final` is False for counts sent before the end.
+    """
 
     input_tokens: int | None = None
     output_tokens: int | None = None

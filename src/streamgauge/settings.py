@@ -1,9 +1,8 @@
 """Settings: every choice a user has, typed, from code or from STREAMGAUGE_* variables, checked once.
 
-A value that is not allowed is a `ConfigError` naming the variable, the value and what is allowed, when the settings are made; never
-a surprise in a stream. Nothing is read from the environment anywhere else, but for the OTEL_* variables that the
-OpenTelemetry SDK reads itself.
-"""
+A value that is not allowed is a `ConfigError` naming the variable, the value and what is allowed, when the settings
+are made; never a surprise in a stream. Nothing is read from the environment anywhere else, but for the OTEL_*
+variables that the OpenTelemetry SDK reads itself."""
 
 import dataclasses
 import os
@@ -34,7 +33,7 @@ def _number(low: float, high: float, kind: type = float) -> Rule:
     what = "a whole number" if kind is int else "a number"
     return Rule(
         kind,
-        lambda value: isinstance(value, (int, kind)) and not isinstance(value, bool) and low <= value <= high,
+        lambda value: type(value) in (int, kind) and low <= value <= high,
         f"{what} from {low:g} to {high:g}",
     )
 
@@ -73,8 +72,8 @@ def _setting(rule: Rule, default: Any) -> Any:
 class Settings:
     """All settings, with their defaults. Seconds are seconds.
 
-    Each field is also the variable STREAMGAUGE_<FIELD IN CAPITALS>; `Settings.from_env()` reads them, code wins over them.
-    """
+    Each field is also the variable STREAMGAUGE_<FIELD IN CAPITALS>; `Settings.from_env()` reads them, code wins over
+    them."""
 
     enabled: bool = _setting(_SWITCH, True)
     """False leaves every SDK untouched."""
@@ -147,7 +146,9 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Self:
-        """Settings from STREAMGAUGE_* variables, with what is `given` in code on top; unknown variables of ours are errors."""
+        """Settings from STREAMGAUGE_* variables, with what is `given` in code on top; unknown variables of ours are
+        errors.
+        """
         variables = os.environ if environ is None else environ
         options = {option.name: option for option in dataclasses.fields(cls)}
         values: dict[str, Any] = {}
@@ -157,7 +158,7 @@ class Settings:
                 values[name] = _read(variable, text, options[name].metadata["rule"])
         unknown = set(given) - set(options)
         if unknown:
-            raise ConfigError(sorted(unknown)[0], given[sorted(unknown)[0]], "one of " + ", ".join(options), "Settings")
+            raise ConfigError(min(unknown), given[min(unknown)], "one of " + ", ".join(options), "Settings")
         return cls(**{**values, **given})
 
     def stall_limits(self) -> dict[names.Phase, int]:

@@ -1,9 +1,9 @@
 """Room 3a, the tap: stands in the stream's way, hands every chunk on unchanged and knows the ways a stream can end.
 
-In: the raw iterator that a provider's file names. Out: a plain generator in its place, which feeds the recorder and tells once how the
-stream was left. The logic is here once; `read` and `read_async` are thin loops over it. No event loop is needed: a
-`BaseException` that is no `Exception` is a cancellation, asyncio's and trio's alike. Nothing stays attached across a `yield`.
-"""
+In: the raw iterator that a provider's file names. Out: a plain generator in its place, which feeds the recorder and
+tells once how the stream was left. The logic is here once; `read` and `read_async` are thin loops over it. No event
+loop is needed: a `BaseException` that is no `Exception` is a cancellation, asyncio's and trio's alike. Nothing stays
+attached across a `yield`."""
 
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -14,6 +14,7 @@ from streamgauge.recording import EndCause, Recorder
 
 Left = Callable[[EndCause, BaseException | None], None]
 Report = Callable[[str, Exception], None]
+Feed = Callable[[Any, int], None]
 
 
 class Tap:
@@ -30,7 +31,8 @@ class Tap:
 
     def read(self, source: Iterator[Any]) -> Iterator[Any]:
         """The chunks of `source`, each seen on its way."""
-        recorder, clock, feed = self.recorder, self._clock, self.recorder.feed
+        recorder, clock = self.recorder, self._clock
+        feed: Feed = recorder.feed
         recorder.asked = clock()
         try:
             for chunk in source:
@@ -55,7 +57,8 @@ class Tap:
 
     async def read_async(self, source: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """The chunks of `source`, each seen on its way."""
-        recorder, clock, feed = self.recorder, self._clock, self.recorder.feed
+        recorder, clock = self.recorder, self._clock
+        feed: Feed = recorder.feed
         recorder.asked = clock()
         try:
             async for chunk in source:
@@ -78,12 +81,14 @@ class Tap:
             raise
         self._left(EndCause.EXHAUSTED, None)
 
-    def _broken(self, error: Exception) -> Callable[[Any, int], None]:
+    def _broken(self, error: Exception) -> Feed:
         self._report("feed", error)
         return _ignore
 
     def _raised(self, error: BaseException) -> bool:
-        """Tell of `error`; True if it is the echo of a cancel that was asked of us, and the iteration is to end quietly."""
+        """Tell of `error`; True if it is the echo of a cancel that was asked of us, and the iteration is to end
+        quietly.
+        """
         quiet = self.recorder.cancel_requested and isinstance(error, Exception)
         self._left(EndCause.FAILED if isinstance(error, Exception) else EndCause.INTERRUPTED, error)
         return quiet

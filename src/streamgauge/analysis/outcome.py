@@ -3,7 +3,8 @@
 The rules, in order:
 
 1. What the provider said inside the stream counts first: an error frame is a failure even if the bytes ended politely.
-2. An accepted end marker makes the stream complete, whatever happened to the connection afterwards; the finish reasons say whether it is
+2. An accepted end marker makes the stream complete, whatever happened to the connection afterwards; the finish
+reasons say whether it is
    `completed`, `length_limited` or `content_filtered`.
 3. Without a marker the way the stream was left decides (the tables below).
 4. A provider that goes on after the reader left (background mode) makes a left stream `detached`.

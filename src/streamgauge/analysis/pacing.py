@@ -1,9 +1,8 @@
 """How steadily a stream flowed, from its sealed record: mean time per chunk and the fluidity index.
 
 The fluidity index is the share of deadlines met, where early chunks bank slack and a late one starts the count anew
-(Etalon/Metron, arXiv 2407.07000). It is read off the timeline: exact while every chunk has a row of its own, evenly spread inside a row
-of several chunks.
-"""
+(Etalon/Metron, arXiv 2407.07000). It is read off the timeline: exact while every chunk has a row of its own, evenly
+spread inside a row of several chunks."""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,7 +11,9 @@ from streamgauge.recording import Slice, StreamRecord
 
 def time_per_chunk_ns(record: StreamRecord) -> float | None:
     """Mean nanoseconds between content chunks; None with fewer than two."""
-    first = min((at for at in (record.first_text_ns, record.first_reasoning_ns, record.first_tool_call_ns) if at), default=None)
+    first = min(
+        (at for at in (record.first_text_ns, record.first_reasoning_ns, record.first_tool_call_ns) if at), default=None
+    )
     if first is None or record.last_content_ns is None or record.content_chunks < 2:
         return None
     return (record.last_content_ns - first) / (record.content_chunks - 1)

@@ -1,13 +1,13 @@
-"""The report: a record and what is to be thought of it. The last thing that is computed; everything that leaves is made from it.
+"""The report: a record and what is to be thought of it. The last thing that is computed; everything that leaves is
+made from it.
 
-Attribute names are the keys of `to_dict()`, which is the JSON form (`schema/json/stream.json`). Seconds are floats; offsets
-count from the start of the call; None is unknown or never happened, never 0.
-"""
+Attribute names are the keys of `to_dict()`, which is the JSON form (`schema/json/stream.json`). Seconds are floats;
+offsets count from the start of the call; None is unknown or never happened, never 0."""
 
 import dataclasses
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
 from streamgauge import names
 from streamgauge.analysis.findings import findings
@@ -86,8 +86,9 @@ class LoopReport:
     suspect: bool
 
 
-class TimelineSlice(NamedTuple):
-    """One event of the timeline."""
+@dataclass(slots=True)
+class TimelineSlice:
+    """One event of the timeline; immutable by convention."""
 
     index: int
     count: int
@@ -175,8 +176,6 @@ def _plain(value: Any) -> Any:
         return value.value
     if dataclasses.is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, TimelineSlice):
-        return {name: _plain(item) for name, item in value._asdict().items()}
     if isinstance(value, dict):
         return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -307,7 +306,7 @@ def _tool_call(call: Any, started: int) -> ToolCallReport:
 
 def _cancel(record: StreamRecord, started: int) -> CancelReport | None:
     cancel = record.cancel
-    if cancel is None or cancel.initiator is Initiator.UNKNOWN and finished(record):
+    if cancel is None or (cancel.initiator is Initiator.UNKNOWN and finished(record)):
         return None
     closed = cancel.upstream_closed_ns
     return CancelReport(

@@ -1,8 +1,7 @@
 """Room 12, the command line: one file per command, found by its module name.
 
-A module in this package that defines `command` (a click command or group) is a command of `streamgauge`; one more command
-is one more file. Commands parse, call a room and print; they decide nothing themselves.
-"""
+A module in this package that defines `command` (a click command or group) is a command of `streamgauge`; one more
+command is one more file. Commands parse, call a room and print; they decide nothing themselves."""
 
 import importlib
 import pkgutil
@@ -19,7 +18,7 @@ class Discovered(click.Group):
         """Names of all command modules, sorted."""
         return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # type: ignore[override]
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command that the module called `name` defines, or None."""
         if name not in self.list_commands(ctx):
             return None

@@ -1,8 +1,8 @@
 """Room 8, the gauge: the one place that wires the rooms together, and what users call.
 
-`instrument()` observes every client of every installed SDK, `watch()` one client, one stream or any iterator; `of()` and `current()` give
-the handle of a stream, `cancel()` ends one and says who asked. Calling any of them twice is harmless.
-"""
+`instrument()` observes every client of every installed SDK, `watch()` one client, one stream or any iterator; `of()`
+and `current()` give the handle of a stream, `cancel()` ends one and says who asked. Calling any of them twice is
+harmless."""
 
 import weakref
 from collections.abc import Awaitable, Iterable
@@ -100,9 +100,9 @@ def instrument(
 ) -> Gauge:
     """Observe the streams of every client of every installed SDK, from now on.
 
-    Without providers the global ones are used. `sinks` get every `StreamReport`; `on_finding(stream, finding)` is called while a
-    stream is open. Called again without `uninstrument()`, it changes nothing and gives the gauge that is there.
-    """
+    Without providers the global ones are used. `sinks` get every `StreamReport`; `on_finding(stream, finding)` is
+    called while a stream is open. Called again without `uninstrument()`, it changes nothing and gives the gauge that
+    is there."""
     if _wiring.everything is not None:
         return _wiring.everything
     gauge = Gauge(
@@ -144,20 +144,28 @@ def default_gauge() -> Gauge:
 
 
 def watch(
-    target: T, *, provider: str | None = None, model: str | None = None, operation: str = "chat", gauge: Gauge | None = None
+    target: T,
+    *,
+    provider: str | None = None,
+    model: str | None = None,
+    operation: str = "chat",
+    gauge: Gauge | None = None,
 ) -> T:
     """Observe one client, or any sync or async iterator of chunks, dicts or strings.
 
-    A client is given back as it is; copies made by its `with_options()` share its connection pool and are observed, too. An iterator
-    comes back as a generator of the same chunks. `provider` and `model` name an iterator's source.
+    A client is given back as it is; copies made by its `with_options()` share its connection pool and are observed,
+    too. An iterator comes back as a generator of the same chunks. `provider` and `model` name an iterator's source.
     """
     gauge = gauge or default_gauge()
     register(gauge)
     if _is_client(target):
         return _watch_client(target, gauge)
     if hasattr(target, "__anext__") or hasattr(target, "__aiter__") or hasattr(target, "__iter__"):
-        return _watch_iterator(target, gauge, provider, model, operation)
-    raise ConfigError("target", type(target).__name__, "a client of a known SDK, or a sync or async iterator", "watch()")
+        wrapping: T = _watch_iterator(target, gauge, provider, model, operation)
+        return wrapping
+    raise ConfigError(
+        "target", type(target).__name__, "a client of a known SDK, or a sync or async iterator", "watch()"
+    )
 
 
 def _is_client(target: Any) -> bool:
@@ -207,9 +215,8 @@ def current() -> Observation | None:
 def cancel(stream: Any, initiator: str | Initiator = Initiator.USER_STOP) -> Awaitable[None] | None:
     """End a stream, say who asked, and close the connection to the provider.
 
-    `stream` is whatever `of()` takes. For an async stream the result is to be awaited; for a sync one the connection is closed on return, and
-    a thread that is reading it comes to the end of its iteration.
-    """
+    `stream` is whatever `of()` takes. For an async stream the result is to be awaited; for a sync one the connection
+    is closed on return, and a thread that is reading it comes to the end of its iteration."""
     try:
         who = Initiator(initiator)
     except ValueError:
@@ -225,5 +232,3 @@ def flush(timeout: float = 5.0) -> None:
     for gauge in (_wiring.everything, _wiring.single, *_wiring.pools.values()):
         if gauge is not None:
             gauge.flush(timeout)
-
-

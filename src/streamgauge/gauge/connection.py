@@ -1,8 +1,8 @@
 """The HTTP response under a stream: told when it is closed, and cut while another thread reads it.
 
-Duck-typed over httpx and httpx2. The response's byte stream gets a subclass of its own class that tells of the first close; it stays an
-instance of what it was, reading it costs nothing, and no reference leads back from the hook to the response.
-"""
+Duck-typed over httpx and httpx2. The response's byte stream gets a subclass of its own class that tells of the first
+close; it stays an instance of what it was, reading it costs nothing, and no reference leads back from the hook to the
+response."""
 
 import socket
 from collections.abc import Callable
@@ -13,18 +13,20 @@ _HOOK = "_streamgauge_close"
 
 
 def when_closed(response: Any, before: Callable[[Any], object], after: Callable[[], object]) -> bool:
-    """Call `before` with the body, and `after`, around the first close of the response's body; True if that close is asynchronous."""
+    """Call `before` with the body, and `after`, around the first close of the response's body; True if that close is
+    asynchronous.
+    """
     body = getattr(response, "stream", None)
     if body is None or hasattr(body, _HOOK):
         return False
     asynchronous = hasattr(type(body), "__aiter__") and not hasattr(type(body), "__iter__")
     setattr(body, _HOOK, (before, after))
-    body.__class__ = _telling(type(body), asynchronous)
+    body.__class__ = _telling(type(body), asynchronous)  # type: ignore[arg-type] # types are hashable
     return asynchronous
 
 
 @cache
-def _telling(kind: type, asynchronous: bool) -> type:
+def _telling(kind: Any, asynchronous: bool) -> type:
     return type(kind.__name__, (kind,), {"aclose": _aclose} if asynchronous else {"close": _close})
 
 
@@ -51,7 +53,9 @@ def _nothing(_body: Any = None) -> None:
 
 
 def shut_down(response: Any) -> bool:
-    """Shut the socket down, so that a thread that is blocked in a read returns; False if there is no socket to be had."""
+    """Shut the socket down, so that a thread that is blocked in a read returns; False if there is no socket to be
+    had.
+    """
     stream = getattr(response, "extensions", {}).get("network_stream")
     found = stream.get_extra_info("socket") if stream is not None else None
     if not isinstance(found, socket.socket):

@@ -1,8 +1,8 @@
 """Joins streams with the ledger of their side effects, once the application uses one.
 
-The ledger knows streams by their id. It is told of a cancel at once (the fence), of the end when the stream is sealed, and of the tool
-calls seen; a stream that touched nothing costs it one look-up. Without a ledger in use nothing here does anything.
-"""
+The ledger knows streams by their id. It is told of a cancel at once (the fence), of the end when the stream is
+sealed, and of the tool calls seen; a stream that touched nothing costs it one look-up. Without a ledger in use
+nothing here does anything."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -23,10 +23,12 @@ REMEMBERED_CALLS = 4096
 class Bridge:
     """Between the gauge's streams and the ledger in use."""
 
-    def __init__(self, find: Callable[[str], "Observation | None"], open_streams: Callable[[], Iterable["Observation"]]) -> None:
+    def __init__(
+        self, find: Callable[[str], "Observation | None"], open_streams: Callable[[], Iterable["Observation"]]
+    ) -> None:
         self._find, self._open = find, open_streams
         self._calls: OrderedDict[str, str] = OrderedDict()
-        self._listening: "Ledger | None" = None
+        self._listening: Ledger | None = None
 
     def install(self, current: Callable[[], "Observation | None"]) -> None:
         """Let effects find the stream that they came from."""

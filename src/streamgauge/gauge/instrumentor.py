@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]  # its py.typed hides it
 
 from streamgauge.gauge import instrument, uninstrument
 

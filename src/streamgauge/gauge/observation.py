@@ -1,8 +1,7 @@
 """One observed stream from call to report; to users it is the handle that `streamgauge.of()` and `current()` give.
 
-It joins recorder, tap, span and the connection's close, and seals exactly once, on whichever way out comes first. It holds no strong
-reference to anything of the SDK, so that it never keeps a stream alive.
-"""
+It joins recorder, tap, span and the connection's close, and seals exactly once, on whichever way out comes first. It
+holds no strong reference to anything of the SDK, so that it never keeps a stream alive."""
 
 import inspect
 import threading
@@ -328,5 +327,3 @@ def _end(cause: EndCause, error: BaseException | None) -> End:
         return End(cause)
     told = describe(error)
     return End(cause, told.error_type, told.status, told.timeout, told.network, told.malformed, told.provider)
-
-

@@ -1,8 +1,8 @@
 """Puts the gauge into an SDK's way, at the few points that its provider file names, and takes it out again.
 
-Three kinds of hook per SDK: the client's request method (begin, attempts, refusal), the stream's own iterator (the tap), and the SDK's own
-span, which is left out for the calls that are observed here. Everything passes through untouched when nothing is to be observed.
-"""
+Three kinds of hook per SDK: the client's request method (begin, attempts, refusal), the stream's own iterator (the
+tap), and the SDK's own span, which is left out for the calls that are observed here. Everything passes through
+untouched when nothing is to be observed."""
 
 import importlib
 import logging

@@ -39,8 +39,8 @@ OnFinding = Callable[[Observation, Any], None]
 class Gauge:
     """Observes streams and emits their signals; one per `instrument()`.
 
-    `on_finding(stream, finding)` is called while the stream is open: with a `LoopReport` for a loop, with a `Stall` word for a stall.
-    """
+    `on_finding(stream, finding)` is called while the stream is open: with a `LoopReport` for a loop, with a `Stall`
+    word for a stall."""
 
     def __init__(
         self,
@@ -83,14 +83,20 @@ class Gauge:
 
     # beginning
 
-    def begin(self, request: Request, *, resume_of: str | None = None, done_marker: str | None = None) -> Observation | None:
+    def begin(
+        self, request: Request, *, resume_of: str | None = None, done_marker: str | None = None
+    ) -> Observation | None:
         """Observe a call that is about to be made; None if observing it failed."""
         return self.guard.call("request", self._begin, request, resume_of, done_marker)
 
     def _begin(self, request: Request, resume_of: str | None, done_marker: str | None) -> Observation:
         resumed = self._resumed(request.resume_of_response, resume_of)
         call = self._call(request, resumed[0] if resumed else resume_of)
-        loops = LoopDetector(on_loop=lambda loop: self._looped(call.stream_id, loop)) if self.settings.loop_detection else None
+        loops = (
+            LoopDetector(on_loop=lambda loop: self._looped(call.stream_id, loop))
+            if self.settings.loop_detection
+            else None
+        )
         recorder = Recorder(
             call,
             request.api.reader(),
@@ -100,7 +106,9 @@ class Gauge:
             on_text=loops.feed if loops is not None else None,
         )
         span, labels = self.signals.begin(call, resumed[1] if resumed else None)
-        observation = Observation(self, call, recorder, span, labels, request=request, loops=loops, done_marker=done_marker)
+        observation = Observation(
+            self, call, recorder, span, labels, request=request, loops=loops, done_marker=done_marker
+        )
         self._open[call.stream_id] = observation
         current_observation.set(observation)
         self._ensure_exit()
@@ -266,7 +274,9 @@ class Gauge:
         self._open.pop(observation.id, None)
 
     def flush(self, timeout: float = 5.0) -> None:
-        """Seal what was dropped so far; returns when every dropped stream has its report, or after `timeout` seconds."""
+        """Seal what was dropped so far; returns when every dropped stream has its report, or after `timeout`
+        seconds.
+        """
         self._watchdog.drain()
         for observation in list(self._open.values()):
             if observation.dropping:
@@ -279,7 +289,8 @@ class Gauge:
             observation.seal(EndCause.EXIT)
 
     def _ensure_exit(self) -> None:
-        # exit handlers run last in, first out: ours must come after those of the providers that were set up before the first stream
+        # exit handlers run last in, first out: ours must come after those of the providers that were set up before
+        # the first stream
         if not self._exit_registered:
             self._exit_registered = True
             atexit.register(_weakly(self, Gauge.close))

@@ -1,10 +1,9 @@
 """Room 1, providers: one file per SDK, saying where its streams are tapped and translating its chunks into events.
 
-In: chunks, request options and exceptions of a foreign SDK, read by attribute only. Out: calls of a `Sink`, a `Request` and an
-`End`. Pure translation: no SDK is imported, nothing is recorded, no time is told, nothing that the application passes is
-consumed or changed. A provider is found by its module name, which is the root module of the SDK it speaks for; one more
-provider is one more file that defines `PROVIDER`.
-"""
+In: chunks, request options and exceptions of a foreign SDK, read by attribute only. Out: calls of a `Sink`, a
+`Request` and an `End`. Pure translation: no SDK is imported, nothing is recorded, no time is told, nothing that the
+application passes is consumed or changed. A provider is found by its module name, which is the root module of the SDK
+it speaks for; one more provider is one more file that defines `PROVIDER`."""
 
 import importlib
 import pkgutil
@@ -19,9 +18,8 @@ from streamgauge.events import Sink
 Reader = Callable[[Any, Sink], str | None]
 """Reads one chunk into a sink; made anew for each stream, so it may remember what it needs.
 
-Visible text that is all that a chunk carries is given back instead of told to the sink: nearly every chunk is of this kind, and
-the hot path is spared a call.
-"""
+Visible text that is all that a chunk carries is given back instead of told to the sink: nearly every chunk is of this
+kind, and the hot path is spared a call. """
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +67,10 @@ class Failure:
 class Provider:
     """Everything that the wiring must know of an SDK.
 
-    Class paths are `module:Class`. `request` is the method through which every call goes, once per call; `attempt` the one
-    that it calls once per request sent; `stream` the method that makes a stream's own iterator; `events` the one below it that sees
-    frames which the SDK keeps to itself. `own_span` names the attribute that holds the SDK's own tracer, if it has one.
-    """
+    Class paths are `module:Class`. `request` is the method through which every call goes, once per call; `attempt`
+    the one that it calls once per request sent; `stream` the method that makes a stream's own iterator; `events` the
+    one below it that sees frames which the SDK keeps to itself. `own_span` names the attribute that holds the SDK's
+    own tracer, if it has one."""
 
     name: str
     distribution: str
@@ -122,7 +120,9 @@ _CODE = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 
 
 def describe(error: BaseException) -> Failure:
-    """What an exception of any SDK says: the provider's own code where there is one, never a message or a wrapper's name."""
+    """What an exception of any SDK says: the provider's own code where there is one, never a message or a wrapper's
+    name.
+    """
     for ancestor in type(error).__mro__:
         if ancestor.__name__ in _KINDS:
             return Failure(**_KINDS[ancestor.__name__])

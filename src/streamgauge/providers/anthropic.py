@@ -1,8 +1,8 @@
 """Anthropic's SDK and its cloud clients: the Messages API.
 
-Tapped at the stream's own iterator (`Stream.__stream__`), below `MessageStream` and the tool runner; the call's boundary is the client's
-`request`. The SDK has spans of its own since 1.14: they are left out for the calls that we measure.
-"""
+Tapped at the stream's own iterator (`Stream.__stream__`), below `MessageStream` and the tool runner; the call's
+boundary is the client's `request`. The SDK has spans of its own since 1.14: they are left out for the calls that we
+measure."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -162,7 +162,12 @@ def _provider(client: Any, host: Any) -> str:
     for ancestor in type(client).__mro__:
         if ancestor.__name__ in _CLIENTS:
             return _CLIENTS[ancestor.__name__]
-    if not isinstance(host, str) or "." not in host or host.replace(".", "").isdigit() or host.endswith("anthropic.com"):
+    if (
+        not isinstance(host, str)
+        or "." not in host
+        or host.replace(".", "").isdigit()
+        or host.endswith("anthropic.com")
+    ):
         return "anthropic"
     return host
 

@@ -1,8 +1,7 @@
 """Any iterator of chunks: strings, dicts or objects of a known shape, from wherever they come.
 
-The first chunk decides the shape: text is text; what has `choices` is read as chat completions, a `type` of the Responses or Messages
-API as those; anything else is asked for `text` or `content`. Fields may be missing or null.
-"""
+The first chunk decides the shape: text is text; what has `choices` is read as chat completions, a `type` of the
+Responses or Messages API as those; anything else is asked for `text` or `content`. Fields may be missing or null."""
 
 import re
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """OpenAI's SDK, and every provider behind its client: chat completions, legacy completions and Responses.
 
-Tapped at the stream's own iterator (`Stream.__stream__`), which every entry point of the SDK goes through; the call's boundary is the
-client's `request`. `[DONE]` is kept by the SDK to itself and is seen one level below, in `_iter_events`.
-"""
+Tapped at the stream's own iterator (`Stream.__stream__`), which every entry point of the SDK goes through; the call's
+boundary is the client's `request`. `[DONE]` is kept by the SDK to itself and is seen one level below, in
+`_iter_events`."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -25,7 +25,12 @@ _HOSTS = {
     "googleapis.com": "gcp.gemini",
     "cohere.com": "cohere",
 }
-_CLIENTS = {"AzureOpenAI": "azure.ai.openai", "AsyncAzureOpenAI": "azure.ai.openai", "BedrockOpenAI": "aws.bedrock", "AsyncBedrockOpenAI": "aws.bedrock"}
+_CLIENTS = {
+    "AzureOpenAI": "azure.ai.openai",
+    "AsyncAzureOpenAI": "azure.ai.openai",
+    "BedrockOpenAI": "aws.bedrock",
+    "AsyncBedrockOpenAI": "aws.bedrock",
+}
 _PARAMETERS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "temperature", "top_p", "n")
 
 
@@ -51,12 +56,22 @@ def chat_reader() -> Reader:
         for choice in choices:
             try:
                 index, delta, finish = choice.index, choice.delta, choice.finish_reason
-                content, calls, refusal, extra = delta.content, delta.tool_calls, delta.refusal, delta.__pydantic_extra__
+                content, calls, refusal, extra = (
+                    delta.content,
+                    delta.tool_calls,
+                    delta.refusal,
+                    delta.__pydantic_extra__,
+                )
             except AttributeError:
-                choice = viewed(choice)  # noqa: PLW2901 - a gateway's choice lacks fields: read it tolerantly
+                choice = viewed(choice)
                 index, delta, finish = choice.index or 0, choice.delta, choice.finish_reason
                 delta = View({}) if delta is None else delta
-                content, calls, refusal, extra = delta.content, delta.tool_calls, delta.refusal, delta.__pydantic_extra__
+                content, calls, refusal, extra = (
+                    delta.content,
+                    delta.tool_calls,
+                    delta.refusal,
+                    delta.__pydantic_extra__,
+                )
             if not (index or finish or calls or refusal or extra) and len(choices) == 1:
                 text: str | None = content
                 return text
@@ -114,12 +129,12 @@ _DELTA_FIELDS = frozenset(
 
 def _chat_tools(calls: Any, choice: int, open_key: object, sink: Sink) -> object:
     for call in calls:
-        call = viewed(call)  # noqa: PLW2901 - read tolerantly from here on
+        call = viewed(call)
         key = (choice, call.index or 0)
         function = call.function or View({})
         if key != open_key and open_key is not None:
             sink.tool_call_end(open_key)
-        if key != open_key or call.id and function.name:
+        if key != open_key or (call.id and function.name):
             sink.tool_call(key, call.id, function.name)
         open_key = key
         if function.arguments:
@@ -246,7 +261,9 @@ def _ended(chunk: Any, sink: Sink) -> None:
     _identify(response, sink)
     _responses_usage(response.usage, sink)
     details = response.incomplete_details or View({})
-    sink.finish(0, {"max_output_tokens": "length"}.get(details.reason, details.reason) or _text(response.status) or "stop")
+    sink.finish(
+        0, {"max_output_tokens": "length"}.get(details.reason, details.reason) or _text(response.status) or "stop"
+    )
     sink.terminal(chunk.type)
 
 

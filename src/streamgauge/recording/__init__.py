@@ -1,8 +1,7 @@
 """Room 3b, the hot path: takes what happened and when, keeps what matters in bounded memory, seals it into a record.
 
-In: chunks and times from the tap, words from a provider's reader. Out: one `StreamRecord` per stream. No I/O, no clock, no
-OpenTelemetry, no judgement: whether a stream was good is decided by `analysis` from the record.
-"""
+In: chunks and times from the tap, words from a provider's reader. Out: one `StreamRecord` per stream. No I/O, no
+clock, no OpenTelemetry, no judgement: whether a stream was good is decided by `analysis` from the record."""
 
 from streamgauge.recording.record import (
     Call,

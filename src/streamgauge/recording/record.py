@@ -5,7 +5,6 @@ Times are nanoseconds; offsets count from the start of the call. None is unknown
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
 
 from streamgauge.events import Usage
 from streamgauge.names import Initiator, Mark, Phase, State
@@ -27,9 +26,8 @@ class EndCause(StrEnum):
 class End:
     """How a stream was left: the cause and, for a failure, what can be told of it without its message.
 
-    `error_type` is the provider's own code where there is one; `status` the HTTP status of a refused call; `timeout`, `network`,
-    `malformed` and `provider` say what kind of exception it was (see a provider's `describe`).
-    """
+    `error_type` is the provider's own code where there is one; `status` the HTTP status of a refused call; `timeout`,
+    `network`, `malformed` and `provider` say what kind of exception it was (see a provider's `describe`)."""
 
     cause: EndCause
     error_type: str | None = None
@@ -102,8 +100,12 @@ class Cancel:
     characters_after: int
 
 
-class Slice(NamedTuple):
-    """One event of the timeline: `count` neighbouring chunks from `index` on, their characters, times and largest gap."""
+@dataclass(slots=True)
+class Slice:
+    """One event of the timeline: `count` neighbouring chunks from `index` on, their characters, times and largest gap.
+
+    Immutable by convention: up to a hundred are made per stream, and a frozen one costs three times as much.
+    """
 
     index: int
     count: int

@@ -1,8 +1,7 @@
 """The recorder: one per stream, fed once per chunk, sealed once.
 
-It is the sink that the provider's reader speaks to. `feed` is the hot path: it reads the chunk once, keeps running figures
-of fixed size and builds no object. Time comes in as an argument, in monotonic nanoseconds.
-"""
+It is the sink that the provider's reader speaks to. `feed` is the hot path: it reads the chunk once, keeps running
+figures of fixed size and builds no object. Time comes in as an argument, in monotonic nanoseconds."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -17,10 +16,14 @@ from streamgauge.recording.timeline import BIT, Timeline
 from streamgauge.recording.tools import Judge, ToolCalls
 
 Reader = Callable[[Any, Any], str | None]
-"""Tells a sink what a chunk carried; visible text and nothing else is given back instead, which is what nearly every chunk carries."""
+"""Tells a sink what a chunk carried; visible text and nothing else is given back instead, which is what nearly every
+chunk carries.
+"""
 
 BLOCKED_NS = 1_000_000
-"""A read that waited less than this was served from a buffer: the time before it was the consumer's, not the provider's."""
+"""A read that waited less than this was served from a buffer: the time before it was the consumer's, not the
+provider's.
+"""
 
 _FOREVER = 2**62
 
@@ -29,8 +32,8 @@ BATCH = 64
 
 KEPT_STALLS = 8
 DUPLICATE_CHARACTERS = 16
-"""Shortest piece whose repetition in the next chunk is a duplicate by itself; shorter ones (`very very`) repeat in honest text, and
-are duplicates only when two different pieces come twice in a row."""
+"""Shortest piece whose repetition in the next chunk is a duplicate by itself; shorter ones (`very very`) repeat in
+honest text, and are duplicates only when two different pieces come twice in a row."""
 
 _FIRST_EVENT, _FIRST_REASONING = BIT[Mark.FIRST_EVENT], BIT[Mark.FIRST_REASONING]
 _FIRST_TEXT, _FIRST_TOOL_CALL = BIT[Mark.FIRST_TEXT], BIT[Mark.FIRST_TOOL_CALL]
@@ -45,14 +48,67 @@ class Recorder:
     """
 
     __slots__ = (
-        "_batch", "_cancel", "_content_chunks", "_count", "_first", "_first_reasoning", "_first_text", "_first_tool", "_gap",
-        "_judge", "_last", "_last_piece", "_limits", "_marks", "_on_text", "_phase_since", "_phase_times", "_pieces", "_plain", "_read",
-        "_repeated_at", "_size", "_stall_limit", "_state_since", "_state_times", "_text", "_told", "_tools",
-        "asked", "attempt_ns", "attempts", "call", "choices", "duplicates", "error_code", "error_status",
-        "finish_reasons", "first_any", "gap_max", "http_status", "illegal", "marked", "now", "phase", "pings",
-        "read_errors", "reasoning_characters", "record", "refused", "response_id", "response_model", "service_tier",
-        "stall_count", "stalls", "state", "timeline", "terminal_marker", "tool_characters", "unrecognised_chunks",
-        "usage_counts", "wait_ns",
+        "_batch",
+        "_cancel",
+        "_content_chunks",
+        "_count",
+        "_first",
+        "_first_reasoning",
+        "_first_text",
+        "_first_tool",
+        "_gap",
+        "_judge",
+        "_last",
+        "_last_piece",
+        "_limits",
+        "_marks",
+        "_on_text",
+        "_phase_since",
+        "_phase_times",
+        "_pieces",
+        "_plain",
+        "_read",
+        "_repeated_at",
+        "_size",
+        "_stall_limit",
+        "_state_since",
+        "_state_times",
+        "_text",
+        "_told",
+        "_tools",
+        "asked",
+        "attempt_ns",
+        "attempts",
+        "call",
+        "choices",
+        "duplicates",
+        "error_code",
+        "error_status",
+        "finish_reasons",
+        "first_any",
+        "gap_max",
+        "http_status",
+        "illegal",
+        "marked",
+        "now",
+        "phase",
+        "pings",
+        "read_errors",
+        "reasoning_characters",
+        "record",
+        "refused",
+        "response_id",
+        "response_model",
+        "service_tier",
+        "stall_count",
+        "stalls",
+        "state",
+        "terminal_marker",
+        "timeline",
+        "tool_characters",
+        "unrecognised_chunks",
+        "usage_counts",
+        "wait_ns",
     )  # fmt: skip
 
     def __init__(

@@ -1,11 +1,12 @@
 """The chunk timeline: every chunk accounted for, in bounded memory and without content.
 
-While the chunks fit the budget each has a row of its own. Above it neighbours share a row, and the resolution halves each time
-the rows run out, so that the counts still add up to the number of chunks. A chunk with a mark (the first of its kind, a phase
-change, a tool-call boundary, the end of a stall, the terminal marker) keeps a row of its own as long as a third of the budget lasts.
+While the chunks fit the budget each has a row of its own. Above it neighbours share a row, and the resolution halves
+each time the rows run out, so that the counts still add up to the number of chunks. A chunk with a mark (the first of
+its kind, a phase change, a tool-call boundary, the end of a stall, the terminal marker) keeps a row of its own as
+long as a third of the budget lasts.
 
-Rows between two pinned chunks form a `Run`, kept as columns of machine integers, so that halving a run costs a few microseconds.
-"""
+Rows between two pinned chunks form a `Run`, kept as columns of machine integers, so that halving a run costs a few
+microseconds."""
 
 from array import array
 from collections.abc import Iterator
@@ -50,13 +51,26 @@ def _paired(column: "array[int]", merge: object, odd: int) -> "array[int]":
     merged = array("q", map(merge, column[::2], column[1::2]))  # type: ignore[call-overload]
     if odd:
         merged.append(column[-1])
-    return merged  # type: ignore[no-any-return]
+    return merged
 
 
 class Timeline:
     """Rows of neighbouring chunks; at most `budget` rows, or as many as there are chunks when `budget` is None."""
 
-    __slots__ = ("_budget", "_count", "_first", "_gap", "_last", "_parts", "_pins_left", "_rows", "_run", "_size", "chunks", "stride")
+    __slots__ = (
+        "_budget",
+        "_count",
+        "_first",
+        "_gap",
+        "_last",
+        "_parts",
+        "_pins_left",
+        "_rows",
+        "_run",
+        "_size",
+        "chunks",
+        "stride",
+    )
 
     def __init__(self, budget: int | None) -> None:
         self._budget = budget

@@ -71,7 +71,8 @@ class ToolCalls:
 
     def ids(self) -> frozenset[str]:
         """Ids of all calls, open or not."""
-        return frozenset(call.id for call in (*self.open.values(), *self._done) if call.id is not None)
+        calls: tuple[OpenCall | ToolCall, ...] = (*self.open.values(), *self._done)
+        return frozenset(call.id for call in calls if call.id is not None)
 
     def sealed(self) -> tuple[ToolCall, ...]:
         """All calls; those still open were cut."""

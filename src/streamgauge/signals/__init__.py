@@ -1,8 +1,8 @@
 """Room 6, signals: reports and live facts become OpenTelemetry spans, metrics and log events.
 
-The only room that imports OpenTelemetry. In: `Call`, `StreamReport` and live facts from the gauge. Out: signals, through the
-providers that were given or the global ones, and reports to sinks. It judges nothing and never raises on purpose; the gauge guards it.
-"""
+The only room that imports OpenTelemetry. In: `Call`, `StreamReport` and live facts from the gauge. Out: signals,
+through the providers that were given or the global ones, and reports to sinks. It judges nothing and never raises on
+purpose; the gauge guards it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -50,14 +50,13 @@ class Signals:
         bounds: Mapping[str, tuple[float, ...]] | None = None,
         slos: Iterable[str] = (),
     ) -> None:
-        scope = {"schema_url": names.SCHEMA_URL}
         self._vocabulary = names.VOCABULARIES[settings.vocabulary]
         self._mode = settings.chunk_events
         self._on_span = settings.timeline_signal == "span" and self._mode != "off"
         self._on_log = settings.timeline_signal == "log" and self._mode != "off"
         self._tracer_provider = tracer_provider
-        self._tracer = trace_api.get_tracer(names.SCOPE, _version(), tracer_provider, **scope)
-        self._meter = metrics_api.get_meter(names.SCOPE, _version(), meter_provider, **scope)
+        self._tracer = trace_api.get_tracer(names.SCOPE, _version(), tracer_provider, schema_url=names.SCHEMA_URL)
+        self._meter = metrics_api.get_meter(names.SCOPE, _version(), meter_provider, schema_url=names.SCHEMA_URL)
         self.metrics = Metrics(
             self._meter,
             self._vocabulary,
@@ -67,7 +66,7 @@ class Signals:
             bounds=bounds,
             slos=slos,
         )
-        self._logger = get_logger(names.SCOPE, _version(), logger_provider, **scope)
+        self._logger = get_logger(names.SCOPE, _version(), logger_provider, schema_url=names.SCHEMA_URL)
         self._logs = Logs(self._logger, settings.log_events, self._vocabulary)
         self._sinks = list(sinks)
         if settings.jsonl is not None:

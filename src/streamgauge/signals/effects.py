@@ -1,4 +1,5 @@
-"""Effects: what the ledger tells becomes metrics, log events and, for each reconciliation, a span linked to the stream's.
+"""Effects: what the ledger tells becomes metrics, log events and, for each reconciliation, a span linked to the
+stream's.
 
 In: the ledger's facts and statistics, read by attribute. The ledger itself knows nothing of OpenTelemetry.
 """
@@ -29,7 +30,9 @@ class Effects:
 
     def __init__(self, meter: Meter, logger: Logger, tracer: Tracer, statistics: Callable[[], Any]) -> None:
         self._logger, self._tracer, self._statistics = logger, tracer, statistics
-        self._effects = meter.create_counter(names.EFFECTS_TOTAL.name, names.EFFECTS_TOTAL.unit, names.EFFECTS_TOTAL.brief)
+        self._effects = meter.create_counter(
+            names.EFFECTS_TOTAL.name, names.EFFECTS_TOTAL.unit, names.EFFECTS_TOTAL.brief
+        )
         self._reconciliations = meter.create_counter(
             names.RECONCILIATIONS_TOTAL.name, names.RECONCILIATIONS_TOTAL.unit, names.RECONCILIATIONS_TOTAL.brief
         )
@@ -135,5 +138,8 @@ def _stream_span(trace_ids: Mapping[str, Any] | None) -> SpanContext | None:
     if not trace_ids or not trace_ids.get("trace_id") or not trace_ids.get("span_id"):
         return None
     return SpanContext(
-        int(trace_ids["trace_id"], 16), int(trace_ids["span_id"], 16), is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED)
+        int(trace_ids["trace_id"], 16),
+        int(trace_ids["span_id"], 16),
+        is_remote=True,
+        trace_flags=TraceFlags(TraceFlags.SAMPLED),
     )

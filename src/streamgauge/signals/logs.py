@@ -1,4 +1,6 @@
-"""Log events: the moments of a stream that are worth a line of their own, and the timeline for those who want it there."""
+"""Log events: the moments of a stream that are worth a line of their own, and the timeline for those who want it
+there.
+"""
 
 from typing import Any
 
@@ -83,6 +85,11 @@ class Logs:
         attributes = {key: value for key, value in values.items() if value is not None}
         self._logger.emit(
             LogRecord(
-                timestamp=at, event_name=name, attributes=attributes, context=context, severity_number=severity, body=None
+                timestamp=at,
+                event_name=name,
+                attributes=attributes,
+                context=context,
+                severity_number=severity,
+                body=None,
             )
         )

@@ -1,8 +1,8 @@
-"""Metrics: one batch of samples per sealed report, a few live ones, and gauges read off the open streams when collected.
+"""Metrics: one batch of samples per sealed report, a few live ones, and gauges read off the open streams when
+collected.
 
-Every instrument is a row of `names`; bounds that an SLO needs are inserted into a histogram's own. Every plausible outcome of a
-(provider, model) exists at 0 from its first stream on, so that `increase()` sees the first failure.
-"""
+Every instrument is a row of `names`; bounds that an SLO needs are inserted into a histogram's own. Every plausible
+outcome of a (provider, model) exists at 0 from its first stream on, so that `increase()` sees the first failure."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -63,13 +63,16 @@ class Metrics:
         self._open = open_streams
         self._instruments: dict[str, Any] = {}
         self._labels = Labels(
-            Cap(model_limit, models, lambda: self.drop("model_limit")), Cap(model_limit, (), lambda: self.drop("provider_limit"))
+            Cap(model_limit, models, lambda: self.drop("model_limit")),
+            Cap(model_limit, (), lambda: self.drop("provider_limit")),
         )
         self._known: set[tuple[Any, ...]] = set()
         meter.create_observable_gauge(
             names.STREAMS_ACTIVE.name, [self._active], names.STREAMS_ACTIVE.unit, names.STREAMS_ACTIVE.brief
         )
-        meter.create_observable_gauge(names.OLDEST_AGE.name, [self._oldest], names.OLDEST_AGE.unit, names.OLDEST_AGE.brief)
+        meter.create_observable_gauge(
+            names.OLDEST_AGE.name, [self._oldest], names.OLDEST_AGE.unit, names.OLDEST_AGE.brief
+        )
         for hook in ("request", "feed", "seal"):
             self.add(names.INTERNAL_ERRORS, 0, {names.HOOK: hook})
         for reason in ("model_limit", "raw_body"):
@@ -96,7 +99,9 @@ class Metrics:
         """Count `amount`."""
         self._instrument(metric).add(amount, labels, context)
 
-    def record(self, metric: Metric, value: float | None, labels: dict[str, Any], context: Context | None = None) -> None:
+    def record(
+        self, metric: Metric, value: float | None, labels: dict[str, Any], context: Context | None = None
+    ) -> None:
         """Take one sample; None is no sample."""
         if value is not None:
             self._instrument(metric).record(value, labels, context)
@@ -177,7 +182,11 @@ class Metrics:
         if report.chunks:
             self.add(names.CHUNKS_TOTAL, report.chunks, labels)
         counts = report.characters
-        for kind, count in ((Kind.TEXT, counts.text), (Kind.REASONING, counts.reasoning), (Kind.TOOL_CALL, counts.tool_call)):
+        for kind, count in (
+            (Kind.TEXT, counts.text),
+            (Kind.REASONING, counts.reasoning),
+            (Kind.TOOL_CALL, counts.tool_call),
+        ):
             if count:
                 self.add(names.CHARACTERS_TOTAL, count, {**labels, names.KIND: kind.value})
 
@@ -228,7 +237,11 @@ class Metrics:
 def first_content(report: StreamReport) -> float | None:
     """Seconds to the first generated content of any kind."""
     return min(
-        (seconds for seconds in (report.ttft_s, report.ttft_reasoning_s, report.ttft_tool_call_s) if seconds is not None),
+        (
+            seconds
+            for seconds in (report.ttft_s, report.ttft_reasoning_s, report.ttft_tool_call_s)
+            if seconds is not None
+        ),
         default=None,
     )
 

@@ -14,9 +14,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from streamgauge.errors import ConfigError
 
-_ENDPOINTS = tuple(
-    f"OTEL_EXPORTER_OTLP{signal}_ENDPOINT" for signal in ("", "_TRACES", "_METRICS", "_LOGS")
-)
+_ENDPOINTS = tuple(f"OTEL_EXPORTER_OTLP{signal}_ENDPOINT" for signal in ("", "_TRACES", "_METRICS", "_LOGS"))
 
 
 def set_up(*, otlp: bool | None, prometheus_port: int | None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Spans: one CLIENT span per stream, begun with the call, filled and ended when the stream is sealed.
 
-Nothing is ever attached to the current context here. Times on span and events are those of the stream, not of the export.
-"""
+Nothing is ever attached to the current context here. Times on span and events are those of the stream, not of the
+export."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -200,5 +200,3 @@ def event_limit(tracer_provider: Any) -> int | None:
     limits = getattr(tracer_provider, "_span_limits", None)
     limit: int | None = getattr(limits, "max_events", None) or getattr(limits, "max_span_events", None)
     return limit
-
-
