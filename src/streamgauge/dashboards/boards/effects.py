@@ -1,0 +1,360 @@
+"""Cancel and side effects: who ended streams, whether the end was real, and what the stop did not stop."""
+
+from streamgauge import names
+from streamgauge.dashboards import links, look, uids
+from streamgauge.dashboards.board import Board, Options, Row
+from streamgauge.dashboards.look import NONE_IS_WELL
+from streamgauge.dashboards.panels import About, ask, bar_gauge, heatmap, now, stat, time_series
+from streamgauge.dashboards.queries import (
+    RATE,
+    beyond,
+    buckets,
+    increase,
+    label,
+    quantile,
+    rate,
+    series,
+    share,
+    where,
+)
+from streamgauge.dashboards.shapes import legend
+from streamgauge.dashboards.variables import MODEL, PROVIDER, SERVICE
+from streamgauge.names import Outcome
+
+STOPS_WITHIN = 2.0
+"""Seconds to the upstream's close: the bound of the default objective `stop-stops`."""
+OVERDUE = 900.0
+"""Seconds that an effect may wait for reconciliation: the bound of the default objective `effects-reconciled`."""
+
+VERDICTS = {
+    "consistent": look.BLUE,
+    "clean": look.SKY,
+    "compensated": look.TEAL,
+    "partial_commit": look.VERMILLION,
+    "effect_failed": look.ORANGE,
+    "unknown": look.YELLOW,
+}
+UNSETTLED = ("unknown", "abandoned", "compensation_failed", "undeclared")
+
+
+def build(options: Options) -> Board:
+    """The page that answers: when somebody stops a stream, does it stop?"""
+    return Board(
+        uid=uids.EFFECTS,
+        place=4,
+        title="streamgauge / 4 Cancel and side effects",
+        about="Who ended streams, whether the upstream really stopped, and which side effects outlived their stream.",
+        choices=(SERVICE, PROVIDER, MODEL),
+        rows=(_now(options), _who(), _does_it_stop(options), _effects(options), _approvals()),
+    )
+
+
+def cancels(by: str) -> str:
+    """Cancelled streams per second, whether their upstream was seen closed or not."""
+    seen = series(names.UPSTREAM_CLOSE, suffix="_count")
+    unseen = series(names.CANCELS_UNVERIFIED)
+    marked = (
+        f'label_replace(rate({each}[{RATE}]), "upstream", "{word}", "", "")'
+        for each, word in ((seen, "seen closed"), (unseen, "unverified"))
+    )
+    kept = by if by == "upstream" else label(by)
+    return f"sum by ({kept}) ({' or '.join(marked)})"
+
+
+def _now(options: Options) -> Row:
+    return Row(
+        "Right now",
+        (
+            stat(
+                "Unreconciled effects",
+                About(
+                    "Side effects that somebody still has to resolve: dispatched, outcome unknown.",
+                    "list them with `streamgauge ledger`; decide by evidence, not by guess.",
+                ),
+                [now(f"sum({series(names.UNRECONCILED)})")],
+                unit="short",
+                steps=NONE_IS_WELL,
+                size=(5, 5),
+                links=[links.runbook("Runbook", options.runbooks, "UnreconciledSideEffects")],
+            ),
+            stat(
+                "Age of the oldest unreconciled",
+                About(
+                    "How long the oldest has waited.",
+                    "above a quarter of an hour the objective burns.",
+                ),
+                [now(f"max({series(names.UNRECONCILED_AGE)})")],
+                unit="s",
+                steps=look.above(OVERDUE),
+                size=(5, 5),
+            ),
+            stat(
+                "Stops that did not stop",
+                About(
+                    "Cancelled streams of the time range whose upstream nobody saw closed.",
+                    "tokens go on being paid for: close the response, do not only leave the loop.",
+                ),
+                [now(increase(names.CANCELS_UNVERIFIED))],
+                unit="short",
+                decimals=0,
+                steps=NONE_IS_WELL,
+                size=(5, 5),
+                links=[links.runbook("Runbook", options.runbooks, "CancelNotEffective")],
+            ),
+            stat(
+                "Stopped, and yet it happened",
+                About(
+                    "Streams of the time range that did not complete although an effect of theirs stands.",
+                    "tell the user what was done; compensate what can be undone.",
+                ),
+                [now(increase(names.RECONCILIATIONS_TOTAL, where(names.RECONCILIATION_VERDICT, "partial_commit")))],
+                unit="short",
+                decimals=0,
+                steps=NONE_IS_WELL,
+                size=(5, 5),
+            ),
+            stat(
+                "Text after the stop",
+                About(
+                    "Characters received after a cancel in the time range: made, paid for, and read by nobody.",
+                    "a number far above one chunk per cancel means that the stop comes late.",
+                ),
+                [now(increase(names.CANCEL_CHARACTERS_TOTAL))],
+                unit="short",
+                decimals=0,
+                size=(4, 5),
+            ),
+        ),
+    )
+
+
+def _who() -> Row:
+    ended = rate(names.STREAMS)
+    shares = [
+        ask(share(rate(names.STREAMS, where(names.OUTCOME, outcome)), ended), str(outcome))
+        for outcome in (Outcome.CANCELLED, Outcome.ABANDONED, Outcome.DETACHED)
+    ]
+    return Row(
+        "Who ended streams",
+        (
+            time_series(
+                "Cancels by initiator",
+                About(
+                    "Cancelled streams per second by who asked for the end; unknown when the application did not say.",
+                    "deadline and budget are ours, disconnects are the network's or the reader's: name the "
+                    "unknown ones in code.",
+                ),
+                [ask(cancels(names.INITIATOR), legend(names.INITIATOR))],
+                unit="cps",
+                stack=True,
+                overrides=look.colours(look.INITIATORS),
+            ),
+            time_series(
+                "Stopped beside left",
+                About(
+                    "Shares of streams that were cancelled, that nobody read on, and whose reader left while "
+                    "the provider goes on. A stop rate is no measure of quality and never stands alone.",
+                    "fewer stops and more abandoned streams: the Stop button got worse.",
+                ),
+                shares,
+                unit="percentunit",
+                overrides=look.colours(look.OUTCOMES),
+            ),
+        ),
+    )
+
+
+def _does_it_stop(options: Options) -> Row:
+    late = beyond(names.UPSTREAM_CLOSE, STOPS_WITHIN)
+    lines = [ask(quantile(q, names.UPSTREAM_CLOSE), f"p{q * 100:g}", exemplar=q > 0.9) for q in (0.5, 0.95)]
+    return Row(
+        "Does a stop stop?",
+        (
+            time_series(
+                "Cancel to upstream closed",
+                About(
+                    "Time from the cancel to the closed connection to the provider, where it was seen.",
+                    "a stop that does not halt the upstream is theatre: the line must stay below the threshold.",
+                ),
+                lines,
+                unit="s",
+                size=(8, 8),
+                steps=look.above(STOPS_WITHIN),
+                overrides=look.colours(look.QUANTILES),
+                links=[links.runbook("Runbook", options.runbooks, "CancelNotEffective")],
+            ),
+            heatmap(
+                "Cancel to upstream closed: every cancel",
+                About(
+                    "The same as a cloud: two bands are two ways to stop.",
+                    "find out which path takes the slow one.",
+                ),
+                ask(buckets(names.UPSTREAM_CLOSE)),
+                unit="s",
+                size=(8, 8),
+            ),
+            time_series(
+                "Closed, late, unverified",
+                About(
+                    "Cancelled streams per second whose upstream was seen closed, and those where nobody saw "
+                    "it; the line is the share of seen closes that took longer than 2 s.",
+                    "unverified is not well: a detached background answer goes on and is paid for.",
+                ),
+                [ask(cancels("upstream"), "{{upstream}}"), ask(late, "share later than 2 s")],
+                unit="cps",
+                size=(8, 8),
+                overrides=[
+                    *look.colours({"seen closed": look.BLUE, "unverified": look.VERMILLION}),
+                    look.named(
+                        "share later than 2 s",
+                        {"unit": "percentunit", "custom.axisPlacement": "right", "color": look.fixed(look.ORANGE)},
+                    ),
+                ],
+            ),
+            time_series(
+                "Text after the cancel",
+                About(
+                    "Characters and chunks per second that arrived after a cancel.",
+                    "a few per cancel are on the wire already; many mean that nobody closes the connection.",
+                ),
+                [
+                    ask(rate(names.CANCEL_CHARACTERS_TOTAL), "characters"),
+                    ask(rate(names.CANCEL_CHUNKS_TOTAL), "chunks"),
+                ],
+                unit="cps",
+                size=(12, 8),
+            ),
+            time_series(
+                "Text after each cancel, mean",
+                About(
+                    "Characters after the cancel divided by cancelled streams, by model.",
+                    "compare models: large numbers come from providers that send in large pieces.",
+                ),
+                [
+                    ask(
+                        share(
+                            rate(names.CANCEL_CHARACTERS_TOTAL, by=[names.REQUEST_MODEL]),
+                            rate(names.STREAMS, where(names.OUTCOME, Outcome.CANCELLED), by=[names.REQUEST_MODEL]),
+                        ),
+                        legend(names.REQUEST_MODEL),
+                    )
+                ],
+                unit="short",
+                size=(12, 8),
+            ),
+        ),
+    )
+
+
+def _effects(options: Options) -> Row:
+    return Row(
+        "Side effects",
+        (
+            time_series(
+                "Effects by state",
+                About(
+                    "Effects per second by the state that they came to; an effect passes several.",
+                    "started without committed: tools hang; unknown: reconcile; undeclared: a tool runs "
+                    "outside the ledger.",
+                ),
+                [ask(rate(names.EFFECTS_TOTAL, by=[names.EFFECT_STATE]), legend(names.EFFECT_STATE))],
+                unit="cps",
+                size=(8, 8),
+                stack=True,
+            ),
+            time_series(
+                "Reconciliations by verdict",
+                About(
+                    "Records per second that join a stream with its effects: consistent and clean agree; "
+                    "partial commit means that the stream says stopped and the world says done.",
+                    "click for traces of a verdict; partial commits need a word to the user.",
+                ),
+                [
+                    ask(
+                        rate(names.RECONCILIATIONS_TOTAL, by=[names.RECONCILIATION_VERDICT]),
+                        legend(names.RECONCILIATION_VERDICT),
+                    )
+                ],
+                unit="cps",
+                size=(8, 8),
+                stack=True,
+                overrides=look.colours(VERDICTS),
+                links=[
+                    links.traces(
+                        "Traces with this verdict",
+                        names.RECONCILIATION_VERDICT,
+                        links.of_series(names.RECONCILIATION_VERDICT),
+                    )
+                ],
+            ),
+            bar_gauge(
+                "Effects that need a person",
+                About(
+                    "Effects of the time range that came to unknown, abandoned, compensation failed or "
+                    "undeclared, by class.",
+                    "payments and messages first.",
+                ),
+                [
+                    now(
+                        increase(
+                            names.EFFECTS_TOTAL,
+                            where(names.EFFECT_STATE, *UNSETTLED),
+                            by=[names.EFFECT_CLASS, names.EFFECT_STATE],
+                        ),
+                        f"{legend(names.EFFECT_CLASS)}: {legend(names.EFFECT_STATE)}",
+                    )
+                ],
+                unit="short",
+                steps=NONE_IS_WELL,
+            ),
+            time_series(
+                "Unreconciled effects",
+                About(
+                    "Effects whose outcome nobody knows yet.",
+                    "a staircase that never falls: the reconciler does not run.",
+                ),
+                [ask(f"sum({series(names.UNRECONCILED)})", "unreconciled")],
+                unit="short",
+                links=[links.runbook("Runbook", options.runbooks, "UnreconciledSideEffects")],
+            ),
+            time_series(
+                "Age of the oldest unreconciled effect",
+                About(
+                    "Seconds; above the line the objective burns.",
+                    "a ramp is one effect that waits for a person: resolve it in the ledger.",
+                ),
+                [ask(f"max({series(names.UNRECONCILED_AGE)})", "oldest")],
+                unit="s",
+                steps=look.above(OVERDUE),
+                links=[links.runbook("Runbook", options.runbooks, "UnreconciledSideEffects")],
+            ),
+        ),
+    )
+
+
+def _approvals() -> Row:
+    answered = increase(names.APPROVAL_LATENCY, by=[names.EFFECT_CLASS], suffix="_count")
+    return Row(
+        "Approvals",
+        (
+            time_series(
+                "Time to an answer",
+                About(
+                    "Time from asking for an approval to the answer or its expiry, by class of effect.",
+                    "minutes mean that people are asked in the wrong place; seconds that they do not read.",
+                ),
+                [ask(quantile(0.5, names.APPROVAL_LATENCY, by=(names.EFFECT_CLASS,)), legend(names.EFFECT_CLASS))],
+                unit="s",
+            ),
+            bar_gauge(
+                "Approvals asked for",
+                About(
+                    "Approvals of the time range by class of effect.",
+                    "many for one class: consider a policy for it.",
+                ),
+                [now(answered, legend(names.EFFECT_CLASS))],
+                unit="short",
+                size=(12, 8),
+            ),
+        ),
+    )

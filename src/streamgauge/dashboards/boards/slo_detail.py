@@ -1,0 +1,282 @@
+"""SLO detail: one objective - its budget with the alerts on it, burn against each alert's threshold, the causes."""
+
+from streamgauge import names
+from streamgauge.dashboards import links, look, uids
+from streamgauge.dashboards.board import Board, Options, Row
+from streamgauge.dashboards.look import NONE_IS_WELL, named
+from streamgauge.dashboards.panels import PROMETHEUS, About, Query, ask, now, stat, table, time_series
+from streamgauge.dashboards.queries import (
+    BAD,
+    BAD_FINDINGS,
+    firing,
+    http_says,
+    increase,
+    label,
+    of_period,
+    rate,
+    recorded,
+    sli,
+    users_got,
+    where,
+    window,
+)
+from streamgauge.dashboards.variables import MEASURED_SERVICE, MODEL, OBJECTIVE, PROVIDER
+from streamgauge.slo import rules
+from streamgauge.slo.windows import DAY, HOUR, WORKBOOK, Pair
+
+THIS = 'slo=~"$slo"'
+_CAUSES = (names.PROVIDER_NAME, names.REQUEST_MODEL, names.OUTCOME, names.FAILURE_MODE, names.STATUS_CLASS)
+
+
+def build(options: Options) -> Board:
+    """The page that an alert's `dashboard_url` opens."""
+    return Board(
+        uid=uids.SLO_DETAIL,
+        place=2,
+        title="streamgauge / 2 SLO detail",
+        about="One objective: how much budget is left, how fast it burns against each alert, and what burns it.",
+        choices=(MEASURED_SERVICE, OBJECTIVE, PROVIDER, MODEL),
+        rows=(_state(options), _budget(), _burn(), _causes(options)),
+        annotations=(_alerts(),),
+        since="now-7d",
+    )
+
+
+def _alerts() -> dict[str, object]:
+    severity = f'ALERTS{{alertstate="firing",service=~"$service",{THIS}}}'
+    return {
+        "name": "Alerts",
+        "datasource": PROMETHEUS,
+        "enable": True,
+        "hide": False,
+        "iconColor": look.VERMILLION,
+        "target": {"expr": f"max by (alertname, severity, slo) ({severity})", "refId": "Alerts", "range": True},
+        "titleFormat": "{{alertname}}",
+        "textFormat": "{{severity}} for {{slo}}",
+        "useValueForTime": False,
+        "step": "60s",
+    }
+
+
+def _state(options: Options) -> Row:
+    def number(title: str, text: About, expr: str, unit: str, steps: look.Steps = look.PLAIN) -> object:
+        return stat(title, text, [now(expr, "{{slo}}")], unit=unit, steps=steps, decimals=2)
+
+    return Row(
+        "The objective",
+        (
+            number(
+                "SLI over its period",
+                About(
+                    "Share of events that were not bad.",
+                    "compare with the target beside it.",
+                ),
+                sli(of_period(rules.BAD, THIS), of_period(rules.TOTAL, THIS)),
+                "percentunit",
+            ),
+            number(
+                "Target",
+                About(
+                    "What was promised.",
+                    "change it in the SLO file, never here.",
+                ),
+                recorded(rules.OBJECTIVE, THIS),
+                "percentunit",
+            ),
+            number(
+                "Budget left",
+                About(
+                    "Share of the error budget that is left in the period.",
+                    "below 0 the promise is broken.",
+                ),
+                recorded(rules.BUDGET_REMAINING, THIS),
+                "percentunit",
+                look.BUDGET,
+            ),
+            number(
+                "Burn rate, 1 h",
+                About(
+                    "1 spends the budget in exactly one period.",
+                    "above 14.4 a page is due.",
+                ),
+                recorded(rules.BURN_RATE, THIS, window(HOUR)),
+                "short",
+                ((None, look.BLUE), (1, look.ORANGE), (_factor(WORKBOOK[0]), look.VERMILLION)),
+            ),
+            number(
+                "Exhausted in",
+                About(
+                    "At the burn rate of the last 6 hours; a year when nothing burns.",
+                    "shorter than a fix takes: act.",
+                ),
+                recorded(rules.EXHAUSTION, THIS),
+                "s",
+                ((None, look.VERMILLION), (DAY, look.ORANGE), (7 * DAY, look.BLUE)),
+            ),
+            stat(
+                "Alerts firing",
+                About(
+                    "Alerts of this objective that fire now.",
+                    "read the summary in the alert, then the causes below.",
+                ),
+                [now(firing(THIS), "{{slo}}")],
+                unit="short",
+                steps=NONE_IS_WELL,
+                links=[links.runbook("Runbook", options.runbooks, "StreamErrorBudgetBurn")],
+            ),
+        ),
+    )
+
+
+def _budget() -> Row:
+    return Row(
+        "Budget",
+        (
+            time_series(
+                "Budget left, with alerts",
+                About(
+                    "The budget as a line, each firing alert as a mark on it.",
+                    "an alert without a fall was too eager; a fall without an alert too lazy: adjust the objective.",
+                ),
+                [ask(recorded(rules.BUDGET_REMAINING, THIS), "budget left")],
+                unit="percentunit",
+                size=(16, 9),
+                steps=((None, look.BLUE), (0, look.VERMILLION)),
+                bounds=(None, 1),
+            ),
+            time_series(
+                "Good and bad events in five minutes",
+                About(
+                    "What the ratios are made of.",
+                    "a burn rate above few events says little; look at the counts before waking anybody.",
+                ),
+                [
+                    ask(f"sum({recorded(rules.TOTAL_TILE, THIS)}) - sum({recorded(rules.BAD_TILE, THIS)})", "good"),
+                    ask(f"sum({recorded(rules.BAD_TILE, THIS)})", "bad"),
+                ],
+                unit="short",
+                size=(8, 9),
+                stack=True,
+                bars=True,
+                overrides=look.colours({"good": look.BLUE, "bad": look.VERMILLION}),
+            ),
+        ),
+    )
+
+
+def _factor(pair: Pair) -> float:
+    return float(pair.share * 30 * DAY / pair.long)
+
+
+def _burn() -> Row:
+    return Row("Burn rate against its thresholds", tuple(_pair(pair) for pair in WORKBOOK))
+
+
+def _pair(pair: Pair) -> object:
+    long, short = rules.window_name(pair.long), rules.window_name(pair.short)
+    factor = _factor(pair)
+    return time_series(
+        f"{pair.severity.title()}: {long} and {short} above {factor:g}",
+        About(
+            f"Both lines above {factor:g} call for a {pair.severity}; the short window ends it soon after the fault. "
+            "An objective whose budget is too large to burn that fast has an outage clause at 30m and 5m instead.",
+            "one line above: it has begun, or it is over; both: it is happening.",
+        ),
+        [
+            ask(recorded(rules.BURN_RATE, THIS, window(pair.long)), long),
+            ask(recorded(rules.BURN_RATE, THIS, window(pair.short)), short),
+        ],
+        unit="short",
+        size=(8, 8),
+        steps=((None, look.BLUE), (factor, look.VERMILLION)),
+        overrides=look.colours({long: look.BLUE, short: look.SKY}),
+    )
+
+
+def _causes(options: Options) -> Row:
+    outcome, finding = label(names.OUTCOME), label(names.FINDING)
+    return Row(
+        "What burns it (streams of the chosen service, provider and model)",
+        (
+            time_series(
+                "Bad endings by outcome",
+                About(
+                    "Streams per second whose ending burns budget.",
+                    "click a series for its traces and its runbook.",
+                ),
+                [ask(rate(names.STREAMS, where(names.OUTCOME, *BAD), by=[names.OUTCOME]), f"{{{{{outcome}}}}}")],
+                unit="cps",
+                stack=True,
+                overrides=look.colours(look.OUTCOMES),
+                links=links.by_outcome(options.runbooks),
+            ),
+            time_series(
+                "Findings that burn budget",
+                About(
+                    "Streams per second with a finding that turns a good ending bad.",
+                    "stalls point at the provider's pacing, loops at the model, malformed tool calls at "
+                    "prompt or parser.",
+                ),
+                [
+                    ask(
+                        rate(names.FINDINGS_TOTAL, where(names.FINDING, *BAD_FINDINGS), by=[names.FINDING]),
+                        f"{{{{{finding}}}}}",
+                    )
+                ],
+                unit="cps",
+                stack=True,
+                overrides=look.colours(look.FINDINGS),
+                links=links.by_finding(options.runbooks),
+            ),
+            _contributors(),
+            _truths(),
+        ),
+    )
+
+
+def _contributors() -> object:
+    columns = {
+        label(names.PROVIDER_NAME): "Provider",
+        label(names.REQUEST_MODEL): "Model",
+        label(names.OUTCOME): "Outcome",
+        label(names.FAILURE_MODE): "Failure",
+        label(names.STATUS_CLASS): "HTTP",
+        "Value": "Streams",
+    }
+    counted = increase(names.STREAMS, where(names.OUTCOME, *BAD), by=_CAUSES)
+    there = links.dashboard("Streams", uids.STREAMS, provider=links.of_row("Provider"), model=links.of_row("Model"))
+    return table(
+        "Contributors",
+        About(
+            "Who the bad streams of the time range belong to, largest first; the column HTTP is what the "
+            "status code said.",
+            "one model or all? one provider or all? click a model to see its streams.",
+        ),
+        [now(f"topk(20, {counted} > 0)")],
+        transformations=[look.renamed(columns, columns)],
+        size=(14, 9),
+        sort=("Streams", True),
+        overrides=[
+            named("Model", {"links": [there]}),
+            named("Streams", {"decimals": 0, "custom.cellOptions": {"type": "gauge", "mode": "basic"}, "min": 0}),
+        ],
+    )
+
+
+def _truths() -> object:
+    queries: list[Query] = [ask(http_says(), "HTTP says"), ask(users_got(), "users got")]
+    return time_series(
+        "HTTP says / users got",
+        About(
+            "The same streams read twice: by status code and by how they ended.",
+            "the wider the gap, the less a status-code dashboard would have told you.",
+        ),
+        queries,
+        unit="percentunit",
+        size=(10, 9),
+        bounds=(None, 1),
+        overrides=[
+            named("HTTP says", {"color": look.fixed(look.GREY), "custom.lineStyle": {"fill": "dash", "dash": [8, 6]}}),
+            named("users got", {"color": look.fixed(look.BLUE)}),
+        ],
+    )
