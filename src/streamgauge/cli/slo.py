@@ -1,12 +1,17 @@
 """`streamgauge slo`: make, check, explain, generate and backtest objectives. Parses, calls the slo room, prints."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 import click
+import yaml
 
 from streamgauge import slo
+from streamgauge.slo import alertmanager as alertmanaging
+from streamgauge.slo import backtest as backtesting
 from streamgauge.slo import explain as explaining
-from streamgauge.slo import promql, render
+from streamgauge.slo import openslo, promql, promtool, render, runbooks
 from streamgauge.slo.windows import Clause
 
 _DIRECTORY = click.Path(file_okay=False, path_type=Path)
@@ -48,18 +53,87 @@ def explain(file: Path | None, per_day: int) -> None:
 @click.option("--out", type=_DIRECTORY, help="Write the rule files into this directory.")
 @click.option("--check", "against", type=_DIRECTORY, help="Compare with this directory.")
 @click.option("--format", "form", type=click.Choice(render.FORMATS), default="prometheus", show_default=True)
+@click.option("--tests", is_flag=True, help="Also write promtool unit tests for the rules.")
 @click.option(
     "--time-scale", type=click.IntRange(min=1), default=1, help="Divide every duration by this, to rehearse live."
 )
-def generate(file: Path | None, out: Path | None, against: Path | None, form: str, time_scale: int) -> None:
+def generate(
+    file: Path | None, out: Path | None, against: Path | None, form: str, tests: bool, time_scale: int
+) -> None:
     """Generate recording rules and alerts from FILE."""
-    texts = render.files(slo.load(file), form, time_scale)
+    objectives = slo.load(file)
+    texts = render.files(objectives, form, time_scale)
+    if tests:
+        documents = promtool.documents(objectives, texts)
+        texts |= {name: render.document(document) for name, document in documents.items()}
+    _deliver(texts, out, against)
+
+
+@command.command()
+@_FILE
+@click.option(
+    "--jsonl", type=click.File(encoding="utf-8"), required=True, help="Recorded reports, one JSON object a line."
+)
+def backtest(file: Path | None, jsonl: TextIO) -> None:
+    """Replay recorded reports: what would each objective have said, and when would it have paged?"""
+    objectives = slo.load(file)
+    for result in backtesting.backtest(objectives, backtesting.reports(jsonl, str(jsonl.name))):
+        click.echo("\n".join(_backtested(result)))
+
+
+@command.command(name="export")
+@_FILE
+def export(file: Path | None) -> None:
+    """Print FILE as OpenSLO v1 documents."""
+    click.echo(openslo.export(slo.load(file)), nl=False)
+
+
+@command.command(name="import")
+@click.argument("documents", type=click.File(encoding="utf-8"))
+def import_(documents: TextIO) -> None:
+    """Print an SLO file made from OpenSLO v1 DOCUMENTS; what does not fit is told on stderr."""
+    imported = openslo.read(documents.read(), str(documents.name))
+    for note in imported.notes:
+        click.echo(f"note: {note}", err=True)
+    click.echo(yaml.safe_dump(imported.content, sort_keys=False), nl=False)
+
+
+@command.command()
+@click.option("--out", type=_DIRECTORY, help="Write the pages, keeping hand-written advice.")
+@click.option("--check", "against", type=_DIRECTORY, help="Compare with this directory.")
+def runbook(out: Path | None, against: Path | None) -> None:
+    """Generate the frame of a page per alert, outcome and finding around the advice that is there."""
+    place = out or against
+    texts = runbooks.pages(runbooks.read(place) if place else {})
+    _deliver(texts, out, against, "*.md")
+
+
+@command.command()
+@click.option("--base-url", default="http://localhost:8080", show_default=True, help="Where the receivers post to.")
+def alertmanager(base_url: str) -> None:
+    """Print a sample Alertmanager configuration: routes by severity, pages mute tickets."""
+    click.echo(alertmanaging.text(base_url), nl=False)
+
+
+def _deliver(texts: dict[str, str], out: Path | None, against: Path | None, pattern: str = "*.yaml") -> None:
     if against is not None:
-        _report_drift(render.drift(texts, against))
+        _report_drift(render.drift(texts, against, pattern))
     elif out is not None:
         render.write(texts, out)
     else:
         click.echo("---\n".join(texts.values()), nl=False)
+
+
+def _backtested(result: backtesting.Result) -> list[str]:
+    counts = ", ".join(f"{result.counts[verdict]} {verdict}" for verdict in ("good", "bad", "excluded"))
+    sli = "no streams" if result.sli is None else f"SLI {_percent(result.sli)}"
+    causes = ", ".join(f"{word} {count}" for word, count in result.causes.most_common(3))
+    lines = [f"{result.name}: {sli} ({counts})" + (f"; {causes}" if causes else "")]
+    return lines + [f"  {each.severity}: {_moment(each.since)} until {_moment(each.until)}" for each in result.alarms]
+
+
+def _moment(seconds: int | None) -> str:
+    return "the end" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _report_drift(differences: list[str]) -> None:

@@ -30,9 +30,9 @@ def alert_groups(objectives: Objectives, scale: int = 1) -> tuple[Group, ...]:
     scope = scope_of(objectives, scale)
     prefix = f"streamgauge-alerts-{objectives.service}"
     subjects = [Subject(objective, objectives, scope) for objective in objectives if objective.alerting.any]
-    groups = [Group(f"{prefix}-{each.objective.name}", FAST, tuple(_alerts(each)), level=5) for each in subjects]
+    groups = [Group(f"{prefix}-{each.objective.name}", FAST, tuple(_alerts(each))) for each in subjects]
     if any(subject.sli is None for subject in subjects):
-        groups.append(Group(prefix, FAST, (_telemetry_absent(objectives, scope),), level=5))
+        groups.append(Group(prefix, FAST, (_telemetry_absent(objectives, scope),)))
     return tuple(groups)
 
 

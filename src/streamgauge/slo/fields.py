@@ -157,9 +157,10 @@ class Fields:
             return text
         try:
             value = convert(text)
+            allows = valid(value)
         except (ValueError, InvalidOperation):
-            raise self.wrong(name, allowed) from None
-        if not valid(value):
+            allows = False
+        if not allows:
             raise self.wrong(name, allowed)
         return value
 

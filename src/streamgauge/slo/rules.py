@@ -38,11 +38,12 @@ FAST, SLOW = MINUTE, 2 * MINUTE
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A recording rule."""
+    """A recording rule; `level` tells in which pass it can be computed from history (0 reads raw series)."""
 
     record: str
     expr: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    level: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +59,11 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rules evaluated together, every `interval` seconds; `level` tells what must be there before (0 reads raw
-    series)."""
+    """Rules evaluated together, one after the other, every `interval` seconds."""
 
     name: str
     interval: int
     rules: tuple[Rule | Alert, ...]
-    level: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +111,17 @@ def recording_groups(objectives: Objectives, scale: int = 1) -> tuple[Group, ...
     scope = scope_of(objectives, scale)
     prefix = f"streamgauge-slo-{objectives.service}"
     by_window = _by_window(objectives)
-    fast = {window: slos for window, slos in by_window.items() if window <= FROM_COUNTERS_UP_TO}
-    middle = {window: slos for window, slos in by_window.items() if FROM_COUNTERS_UP_TO < window < DAY}
-    slow = {window: slos for window, slos in by_window.items() if window >= DAY}
-    groups = (
+    fast = {window: members for window, members in by_window.items() if window <= FROM_COUNTERS_UP_TO}
+    groups = [
         Group(f"{prefix}-objectives", SLOW, tuple(_constants(objectives))),
-        Group(f"{prefix}-counts", FAST, tuple(_raw_rules(objectives, fast, scope))),
-        Group(f"{prefix}-tiles", SHORTEST, tuple(_tile_rules(scope)), level=1),
-        Group(f"{prefix}-sums", FAST, tuple(_sum_rules(middle, scope)), level=2),
-        Group(f"{prefix}-long-sums", SLOW, tuple(_sum_rules(slow, scope)), level=2),
-        Group(f"{prefix}-burn", FAST, tuple(_burn_rules({**fast, **middle}, scope)), level=3),
-        Group(f"{prefix}-long-burn", SLOW, tuple(_burn_rules(slow, scope)), level=3),
-        Group(f"{prefix}-budget", SLOW, tuple(_budget_rules(objectives, scope)), level=4),
-    )
-    return tuple(group for group in groups if group.rules)
+        Group(f"{prefix}-counts", FAST, (*_raw_rules(objectives, fast, scope), *_burn_rules(fast, scope))),
+        Group(f"{prefix}-tiles", SHORTEST, tuple(_tile_rules(scope))),
+    ]
+    for window, members in by_window.items():
+        if window > FROM_COUNTERS_UP_TO:
+            rules = (*_sum_rules(window, members, scope), *_burn_rules({window: members}, scope))
+            groups.append(Group(f"{prefix}-{window_name(window)}", FAST if window < DAY else SLOW, rules))
+    return (*groups, Group(f"{prefix}-budget", SLOW, tuple(_budget_rules(objectives, scope))))
 
 
 def _by_window(objectives: Objectives) -> dict[int, tuple[Objective, ...]]:
@@ -187,15 +183,14 @@ def _tile_rules(scope: Scope) -> Iterable[Rule]:
     """Events of five minutes, averaged over the evaluations in between so that none falls between two tiles."""
     for tile, increase in ((TOTAL_TILE, TOTAL), (BAD_TILE, BAD)):
         series = scope.series(increase, sorted(scope.slos), SHORTEST)
-        yield Rule(tile, f"sum without (window) (avg_over_time({series}[{scope.duration(SHORTEST)}]))")
+        yield Rule(tile, f"sum without (window) (avg_over_time({series}[{scope.duration(SHORTEST)}]))", level=1)
 
 
-def _sum_rules(by_window: Mapping[int, tuple[Objective, ...]], scope: Scope) -> Iterable[Rule]:
-    for window, members in by_window.items():
-        labels = {"window": window_name(window)}
-        for increase, tile in ((TOTAL, TOTAL_TILE), (BAD, BAD_TILE)):
-            series = scope.series(tile, (each.name for each in members))
-            yield Rule(increase, f"sum_over_time({series}[{scope.duration(window)}])", labels)
+def _sum_rules(window: int, members: Iterable[Objective], scope: Scope) -> Iterable[Rule]:
+    slos = tuple(each.name for each in members)
+    for increase, tile in ((TOTAL, TOTAL_TILE), (BAD, BAD_TILE)):
+        expr = f"sum_over_time({scope.series(tile, slos)}[{scope.duration(window)}])"
+        yield Rule(increase, expr, {"window": window_name(window)}, level=2)
 
 
 def _burn_rules(by_window: Mapping[int, tuple[Objective, ...]], scope: Scope) -> Iterable[Rule]:
@@ -205,7 +200,7 @@ def _burn_rules(by_window: Mapping[int, tuple[Objective, ...]], scope: Scope) ->
         bad, total = scope.series(BAD, slos, window), scope.series(TOTAL, slos, window)
         budget = f"(1 - {scope.series(OBJECTIVE, slos)})"
         expr = f"({bad} / ({total} > 0) or {total} * 0)\n/ on (slo, service) group_left ()\n{budget}"
-        yield Rule(BURN_RATE, expr, {"window": window_name(window)})
+        yield Rule(BURN_RATE, expr, {"window": window_name(window)}, level=3)
 
 
 def _budget_rules(objectives: Objectives, scope: Scope) -> Iterable[Rule]:
@@ -213,8 +208,8 @@ def _budget_rules(objectives: Objectives, scope: Scope) -> Iterable[Rule]:
     for objective in objectives:
         by_period[objective.period].append(objective.name)
     periods = sorted(by_period.items())
-    yield Rule(BUDGET_REMAINING, "\nor\n".join(_remaining(period, slos, scope) for period, slos in periods))
-    yield Rule(EXHAUSTION, "\nor\n".join(_exhaustion(period, slos, scope) for period, slos in periods))
+    yield Rule(BUDGET_REMAINING, "\nor\n".join(_remaining(period, slos, scope) for period, slos in periods), level=4)
+    yield Rule(EXHAUSTION, "\nor\n".join(_exhaustion(period, slos, scope) for period, slos in periods), level=5)
 
 
 def _remaining(period: int, slos: Iterable[str], scope: Scope) -> str:
