@@ -10,7 +10,7 @@ from streamgauge.errors import ConfigError
 
 @click.command()
 @click.option("--faults", default="", metavar="NAME[,NAME]", help="Only these stories (`--list` prints them).")
-@click.option("--streams", type=int, metavar="N", help="Streams in total.  [default: 480; no end with --serve]")
+@click.option("--streams", type=int, metavar="N", help="Streams in total.  [default: 420; no end with --serve]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Makes order and answers repeatable.")
 @click.option("--jsonl", metavar="FILE", help="Append every stream's report to this file.")
 @click.option("--prometheus-port", type=click.IntRange(0, 65535), metavar="PORT", help="Serve /metrics; 0 is any port.")

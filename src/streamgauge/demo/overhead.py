@@ -1,13 +1,13 @@
-"""What observing costs, measured here and now: the same healthy answer, read bare and read observed.
+"""What observing costs, measured here and now: the same healthy answer, read bare and read observed, in turns.
 
-In: a running provider and SDKs that nothing observes. Out: CPU time of the reading thread per chunk, so that the
-provider, which runs in this process, is not counted. Observed means default settings, spans and metrics made but not
-exported. A quick look, taken on whatever machine this is; the repository's benchmark is the careful one.
+In: a running provider. Out: CPU time of the reading thread per chunk, so that the provider, which runs in this process,
+is not counted; the fastest reading of each kind, as everything else that happens only ever adds. Observed means default
+settings, spans and metrics made but not exported. A quick look, on whatever machine this is: the repository's benchmark
+is the careful one.
 """
 
-import statistics
+import gc
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +22,12 @@ from streamgauge.demo.reading import call
 from streamgauge.demo.story import APIS
 
 PIECES = 300
-STREAMS = 5
+READINGS = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Median CPU microseconds per chunk of one API, bare and observed."""
+    """CPU microseconds per chunk of one API, bare and observed."""
 
     api: str
     chunks: int
@@ -41,42 +41,31 @@ class Cost:
 
 
 def measure(provider: Provider) -> tuple[Cost, ...]:
-    """The cost on each API: bare, observed, bare again, so that a drift of the machine counts for neither side."""
-    clients = _clients(provider)
-    before = _round(clients)
-    streamgauge.instrument(
-        tracer_provider=TracerProvider(), meter_provider=MeterProvider(), settings=streamgauge.Settings()
-    )
-    try:
-        observed = _round(clients)
-    finally:
-        streamgauge.uninstrument()
-    after = _round(clients)
-    for client in clients.values():
-        client.close()
-    return tuple(
-        Cost(api, PIECES, statistics.median(before[api] + after[api]), statistics.median(observed[api])) for api in APIS
-    )
+    """The cost on each API; leaves the SDKs as it found them."""
+    gauge = streamgauge.Gauge(streamgauge.Settings(), tracer_provider=TracerProvider(), meter_provider=MeterProvider())
+    costs = tuple(_cost(api, provider, gauge) for api in APIS)
+    gc.collect()  # the watched clients are gone now, and with them the reason to have hooks in the SDKs
+    streamgauge.uninstrument()
+    return costs
 
 
-def _clients(provider: Provider) -> dict[str, Any]:
-    def at(api: str) -> str:
-        return provider.base_url("healthy", api, pieces=PIECES, first_ms=0, gap_ms=0)
-
-    return {
-        "openai": openai.OpenAI(base_url=at("openai"), api_key="any"),
-        "anthropic": anthropic.Anthropic(base_url=at("anthropic"), api_key="any"),
-    }
+def _cost(api: str, provider: Provider, gauge: streamgauge.Gauge) -> Cost:
+    with _client(api, provider) as bare, _client(api, provider) as watched:
+        observed = streamgauge.watch(watched, gauge=gauge)
+        pairs = [(_reading(api, bare), _reading(api, observed)) for _ in range(READINGS + 1)]
+    fastest = (min(reading) for reading in zip(*pairs[1:], strict=True))  # the first pair warms up
+    return Cost(api, PIECES, *fastest)
 
 
-def _round(clients: dict[str, Any]) -> dict[str, list[float]]:
-    return {api: list(_samples(api, clients["anthropic" if api == "messages" else "openai"])) for api in APIS}
+def _client(api: str, provider: Provider) -> Any:
+    family, kind = ("anthropic", anthropic.Anthropic) if api == "messages" else ("openai", openai.OpenAI)
+    base_url = provider.base_url("healthy", family, pieces=PIECES, first_ms=0, gap_ms=0)
+    return kind(base_url=base_url, api_key="any")
 
 
-def _samples(api: str, client: Any) -> Iterator[float]:
-    for number in range(STREAMS + 1):
-        begun, chunks = time.thread_time_ns(), 0
-        for _chunk in call(api, client):
-            chunks += 1
-        if number:  # the first one warms up
-            yield (time.thread_time_ns() - begun) / 1e3 / chunks
+def _reading(api: str, client: Any) -> float:
+    """Microseconds of this thread's CPU per chunk."""
+    begun, chunks = time.thread_time_ns(), 0
+    for _chunk in call(api, client):
+        chunks += 1
+    return (time.thread_time_ns() - begun) / 1e3 / chunks

@@ -3,7 +3,6 @@
 In: stories, a total and a seed. Out: jobs. The same seed gives the same jobs in the same order.
 """
 
-import asyncio
 import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,20 +17,22 @@ from streamgauge.gauge import Observation
 class Job:
     """One stream to be made, and afterwards the handle of the one that was made.
 
-    `raised` is the class of what the application saw raised; `closing` an asynchronous close that is under way.
+    `number` is told to the provider; `chunks` is what the application got, `raised` the class of what it saw raised.
     """
 
     story: Story
     api: str
     surface: Surface
+    number: int
     headers: Mapping[str, str]
     handle: Observation | None = None
     raised: str = ""
-    closing: asyncio.Future[None] | None = None
+    chunks: int = 0
+    gave_up: bool = False
 
 
 NUMBER = "x-demo-stream"
-"""Header by which the provider's side of a stream is found again."""
+"""Header that carries a job's number, by which the provider's side of its stream is found again."""
 
 Row = tuple[Story, str]
 
@@ -103,13 +104,13 @@ def _job(story: Story, api: str, surface: Surface, chance: random.Random, number
         "x-streamgauge-script": json.dumps(script),
         NUMBER: str(number),
     }
-    return Job(story, api, surface, headers)
+    return Job(story, api, surface, number, headers)
 
 
 def _script(chance: random.Random) -> dict[str, object]:
     """An answer like many: a sentence or some, after a wait with a long tail."""
     return {
-        "pieces": chance.randint(24, 60),
+        "pieces": chance.randint(20, 48),
         "first_ms": round(min(chance.lognormvariate(5.2, 0.5), 900.0)),
         "gap_ms": chance.randint(8, 20),
         "stall_ms": STALL * 1e3,

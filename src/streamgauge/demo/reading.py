@@ -12,7 +12,6 @@ from typing import Any
 
 import streamgauge
 from streamgauge.demo.plan import Job
-from streamgauge.demo.story import TIMEOUT
 from streamgauge.names import Initiator
 
 PROMPT: list[Any] = [{"role": "user", "content": "What does the gauge at the old bridge say?"}]
@@ -44,7 +43,7 @@ def call(api: str, client: Any, *, helper: bool = False, **more: Any) -> Any:
 
 
 def _call(job: Job, client: Any) -> Any:
-    ready = client.with_options(max_retries=job.story.retries, timeout=TIMEOUT)
+    ready = client.with_options(max_retries=job.story.retries, timeout=job.story.timeout)
     return call(job.api, ready, helper=job.surface.helper, extra_headers=dict(job.headers), **job.story.request)
 
 
@@ -72,8 +71,8 @@ def read(job: Job, client: Any) -> None:
 
 def _consume(stream: Any, job: Job) -> None:
     leave = LEAVES[job.story.leaves]
-    for number, _chunk in enumerate(stream, 1):
-        if number == job.story.after and leave(stream, job):
+    for job.chunks, _chunk in enumerate(stream, 1):
+        if job.chunks == job.story.after and leave(stream, job):
             return
     if job.story.leaves == "close_at_end":
         stream.close()
@@ -81,16 +80,27 @@ def _consume(stream: Any, job: Job) -> None:
 
 @contextlib.contextmanager
 def _patience(job: Job) -> Iterator[None]:
-    """Somebody else in the application ends the stream when it takes too long."""
-    if job.story.patience is None or job.handle is None:
+    """Somebody else in the application ends the stream when nothing came for a while."""
+    if job.story.patience is None:
         yield
         return
-    timer = threading.Timer(job.story.patience, streamgauge.cancel, (job.handle, Initiator.DEADLINE))
-    timer.start()
+    done = threading.Event()
+    watching = threading.Thread(target=_watch, args=(job, job.story.patience, done))
+    watching.start()
     try:
         yield
     finally:
-        timer.cancel()
+        done.set()
+        watching.join()
+
+
+def _watch(job: Job, patience: float, done: threading.Event) -> None:
+    seen = -1
+    while not done.wait(patience):
+        if job.chunks == seen:
+            streamgauge.cancel(job.handle, Initiator.DEADLINE)
+            return
+        seen = job.chunks
 
 
 def _stop(_stream: Any, job: Job) -> bool:
@@ -145,10 +155,10 @@ async def read_async(job: Job, client: Any) -> None:
 
 
 async def _consume_async(stream: Any, job: Job) -> None:
-    leave, number = ASYNC_LEAVES[job.story.leaves], 0
+    leave = ASYNC_LEAVES[job.story.leaves]
     async for _chunk in stream:
-        number += 1
-        if number == job.story.after and await leave(stream, job):
+        job.chunks += 1
+        if job.chunks == job.story.after and await leave(stream, job):
             return
     if job.story.leaves == "close_at_end":
         await stream.close()
@@ -159,17 +169,23 @@ def _patience_async(job: Job) -> Iterator[None]:
     if job.story.patience is None:
         yield
         return
-    timer = asyncio.get_running_loop().call_later(job.story.patience, _give_up, job)
+    watching = asyncio.create_task(_watch_async(job, job.story.patience))
     try:
         yield
     finally:
-        timer.cancel()
+        if not job.gave_up:
+            watching.cancel()
 
 
-def _give_up(job: Job) -> None:
+async def _watch_async(job: Job, patience: float) -> None:
+    seen = -1
+    while job.chunks != seen:
+        seen = job.chunks
+        await asyncio.sleep(patience)
+    job.gave_up = True
     closing = streamgauge.cancel(job.handle, Initiator.DEADLINE)
     if closing is not None:
-        job.closing = asyncio.ensure_future(closing)
+        await closing
 
 
 async def _go_on(_stream: Any, _job: Job) -> bool:

@@ -1,13 +1,13 @@
 """What the demo has to say in the end: a row per story and API, and the figures beside each other.
 
-In: the jobs that were acted out, the tally of what came out, and the provider's own log. Out: a `Summary`; its `to_dict()`
-is what `streamgauge demo --json` prints (`words.py` says it to people). Keys of the JSON object, all stable:
+In: the jobs that were acted out, the tally of what came out, and the provider's own log. Out: a `Summary`; its
+`to_dict()` is what `streamgauge demo --json` prints (`words.py` says it to people). Its keys, all stable:
 
     type            "streamgauge.demo"
     schema          version of the trace schema
     agree           whether every row agrees
     seed, streams, duration_s
-    conditions      what the run was made with: stall_limit_s, stall_s, slow_first_s, timeout_s, patience_s, idle_limit_s
+    conditions      seconds: stall_limit_s, stall_s, slow_first_s, timeout_s, patience_s, idle_limit_s
     http_ok_share   share of the judged streams with an HTTP status below 400, null if there are none
     users_ok_share  share of the judged streams that were good for their users (the default policy of the SLOs)
     judged, good, bad, excluded     numbers of streams; excluded ones count for neither share
@@ -21,7 +21,7 @@ is what `streamgauge demo --json` prints (`words.py` says it to people). Keys of
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -29,11 +29,13 @@ from typing import Any
 from streamgauge import names
 from streamgauge.analysis import StreamReport
 from streamgauge.demo import story as conditions
+from streamgauge.demo.log import RequestLog
 from streamgauge.demo.overhead import Cost
-from streamgauge.demo.plan import Job, rows
+from streamgauge.demo.plan import NUMBER, Job, rows
 from streamgauge.demo.story import APIS, Story
 from streamgauge.demo.tally import Tally
-from streamgauge.names import Finding, Initiator, Verdict
+from streamgauge.names import Finding, Initiator, Outcome, Verdict
+from streamgauge.slo.policy import ENDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,24 @@ class Row:
         }
 
 
-def rows_of(jobs: Sequence[Job], tally: Tally) -> tuple[Row, ...]:
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What can be held against each other: what came out, and what the provider knows of each job, by its number."""
+
+    tally: Tally
+    logs: Mapping[int, RequestLog]
+
+    def reports(self, job: Job) -> list[StreamReport]:
+        """All reports on the job's stream; there should be one."""
+        return self.tally.reports.get(job.handle.id, []) if job.handle else []
+
+
+def evidence(tally: Tally, logs: Iterable[RequestLog]) -> Evidence:
+    """The evidence of a run; of several attempts the last one counts."""
+    return Evidence(tally, {int(log.headers[NUMBER]): log for log in logs if NUMBER in log.headers})
+
+
+def rows_of(jobs: Sequence[Job], found: Evidence) -> tuple[Row, ...]:
     """A row per story and API that any job was about, in the order of the stories."""
     by_row: dict[tuple[str, str], list[Job]] = {}
     for job in jobs:
@@ -91,19 +110,17 @@ def rows_of(jobs: Sequence[Job], tally: Tally) -> tuple[Row, ...]:
     stories = {job.story.name: job.story for job in jobs}
     ordered = [stories[name] for name in conditions.STORIES if name in stories]
     return tuple(
-        _row(story, api, by_row[story.name, api], tally) for story, api in rows(ordered) if (story.name, api) in by_row
+        _row(story, api, by_row[story.name, api], found) for story, api in rows(ordered) if (story.name, api) in by_row
     )
 
 
-def _row(story: Story, api: str, jobs: Sequence[Job], tally: Tally) -> Row:
+def _row(story: Story, api: str, jobs: Sequence[Job], found: Evidence) -> Row:
     expected = _expected(story, api)
     seen: Counter[Said] = Counter()
     problems: list[str] = []
     for job in jobs:
-        reports = tally.reports.get(job.handle.id, []) if job.handle else []
-        said = [_recorded(report, expected) for report in reports]
-        seen.update(said)
-        problems += (f"{job.surface}: {problem}" for problem in _problems(job, said, expected, tally))
+        seen.update(_recorded(report, expected) for report in found.reports(job))
+        problems += (f"{job.surface}: {problem}" for problem in _problems(job, expected, found))
     return Row(story, api, len(jobs), expected, tuple(seen.most_common()), tuple(dict.fromkeys(problems)))
 
 
@@ -132,18 +149,35 @@ def _ordered(findings: Iterable[Finding]) -> tuple[str, ...]:
     return tuple(finding.value for finding in Finding if finding in found)
 
 
-def _problems(job: Job, said: Sequence[Said], expected: Said, tally: Tally) -> Iterable[str]:
+def _problems(job: Job, expected: Said, found: Evidence) -> Iterator[str]:
     if job.handle is None:
         yield f"the stream was not observed (the application saw: {job.raised or 'no error'})"
         return
-    if len(said) != 1:
-        yield f"{len(said)} reports in place of one"
-    if (spans := tally.spans[job.handle.id]) != 1:
+    reports = found.reports(job)
+    if len(reports) != 1:
+        yield f"{len(reports)} reports in place of one"
+    if (spans := found.tally.spans[job.handle.id]) != 1:
         yield f"{spans} spans in place of one"
-    for record in said:
-        for name, wanted in asdict(expected).items():
-            if (got := getattr(record, name)) != wanted:
-                yield f"{name} {_word(got)}, expected {_word(wanted)}"
+    for report in reports:
+        yield from _differences(_recorded(report, expected), expected)
+        if job.number in found.logs:
+            yield from _against_provider(job.story, report, found.logs[job.number])
+
+
+def _differences(said: Said, expected: Said) -> Iterator[str]:
+    for name, wanted in asdict(expected).items():
+        if (got := getattr(said, name)) != wanted:
+            yield f"{name} {_word(got)}, expected {_word(wanted)}"
+
+
+def _against_provider(story: Story, report: StreamReport, log: RequestLog) -> Iterator[str]:
+    """What the provider knows better: how much it sent, and whether it was let go."""
+    counts = report.characters
+    seen = counts.text + counts.reasoning + counts.tool_call
+    if report.outcome in ENDED and seen != log.characters_sent:
+        yield f"{seen} characters recorded, {log.characters_sent} sent"
+    if story.initiator and report.outcome is Outcome.CANCELLED and log.ended != "client_closed":
+        yield f"cancelled, but the provider was not let go: {log.ended or 'still open'}"
 
 
 def _word(value: object) -> str:
@@ -164,18 +198,11 @@ class Times:
     ttlt_p95_s: float | None
 
 
-_API_NAMES = {"chat": "chat_completions", "responses": "responses", "messages": "messages"}
-
-
-def times_of(jobs: Sequence[Job], tally: Tally) -> tuple[Times, ...]:
+def times_of(jobs: Sequence[Job], found: Evidence) -> tuple[Times, ...]:
     """First event, first visible text and last content beside each other, per API and for all streams."""
-    by_api = {api: [report for job in jobs if job.api == api for report in _reports(job, tally)] for api in APIS}
+    by_api = {api: [report for job in jobs if job.api == api for report in found.reports(job)] for api in APIS}
     everything = [report for reports in by_api.values() for report in reports]
     return tuple(_times(api, reports) for api, reports in (*by_api.items(), ("all", everything)) if reports)
-
-
-def _reports(job: Job, tally: Tally) -> list[StreamReport]:
-    return tally.reports.get(job.handle.id, []) if job.handle else []
 
 
 def _times(api: str, reports: Sequence[StreamReport]) -> Times:

@@ -20,17 +20,19 @@ from opentelemetry.sdk.trace import TracerProvider
 import streamgauge
 from streamgauge.demo import overhead, plan
 from streamgauge.demo.live import Now, Show
+from streamgauge.demo.log import RequestLog
 from streamgauge.demo.plan import Job
 from streamgauge.demo.provider import Provider, closed_port
-from streamgauge.demo.report import Summary, rows_of, times_of
+from streamgauge.demo.report import Summary, evidence, rows_of, times_of
 from streamgauge.demo.story import IDLE_LIMIT, STALL_LIMIT, chosen
 from streamgauge.demo.tally import Tally
 from streamgauge.demo.traffic import Traffic
 from streamgauge.errors import ConfigError
 from streamgauge.signals.providers import set_up
 
-STREAMS = 480
+STREAMS = 420
 _TICK = 0.1
+_NOTICE = 5.0
 _THINK = 0.7
 """Mean seconds between two streams of a caller, when the traffic is to go on."""
 
@@ -64,9 +66,17 @@ def run(options: Options, show: Show) -> Summary:
             supplies = [[job for job in jobs if job.surface.asynchronous is side] for side in (False, True)]
             _follow(Traffic(provider, supplies), gauge, tally, show, len(jobs))
             took = time.monotonic() - began
-            summary = (rows_of(jobs, tally), times_of(jobs, tally))
+        found = evidence(tally, _settled(provider))
         costs = overhead.measure(provider)
-    return Summary(options.seed, took, *summary, costs, tally)
+    return Summary(options.seed, took, rows_of(jobs, found), times_of(jobs, found), costs, tally)
+
+
+def _settled(provider: Provider) -> list[RequestLog]:
+    """The provider's log, once it has noticed that its clients have left."""
+    until = time.monotonic() + _NOTICE
+    while any(not log.ended for log in provider.requests) and time.monotonic() < until:
+        time.sleep(_TICK)
+    return provider.requests
 
 
 def serve(options: Options, show: Show) -> Tally:

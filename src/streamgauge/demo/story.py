@@ -13,22 +13,22 @@ from streamgauge.names import FailureMode, Initiator, Outcome
 
 APIS = ("chat", "responses", "messages")
 
-STALL_LIMIT = 1.0
+STALL_LIMIT = 1.2
 """Silence in the middle of a stream that the demo's settings call a stall; the default is 10 seconds or more."""
 
-STALL = 1.5
+STALL = 2.2
 """Silence that the demo's provider puts where a fault says stall."""
 
-SLOW_FIRST = 1.2
+SLOW_FIRST = 1.5
 """Wait before the first piece where a fault says slow; below the limit of 5 seconds that holds before any content."""
 
-TIMEOUT = 2.2
+TIMEOUT = 3.0
 """Read timeout of the demo's clients."""
 
-PATIENCE = 1.8
-"""How long an application waits before it gives up a silent stream by itself."""
+PATIENCE = 1.5
+"""Silence after which an application gives up by itself; it looks that often, so it takes up to twice as long."""
 
-IDLE_LIMIT = 2.0
+IDLE_LIMIT = 2.5
 """How long a stream may be held unread before it counts as abandoned; the default is 300 seconds."""
 
 
@@ -71,6 +71,7 @@ class Story:
     script: Mapping[str, object] = field(default_factory=dict)
     request: Mapping[str, object] = field(default_factory=dict)
     retries: int = 0
+    timeout: float = TIMEOUT
     reachable: bool = True
 
     def expected(self, api: str) -> Expected:
@@ -80,13 +81,13 @@ class Story:
 
 _OF_FAULTS: Mapping[str, Mapping[str, object]] = {
     "slow_first_token": {"script": {"stall_ms": SLOW_FIRST * 1e3}},
-    "slow_dribble": {"script": {"pieces": 8, "gap_ms": 1}},
+    "slow_dribble": {"script": {"pieces": 4, "gap_ms": 1}, "surfaces": (SYNC_HELPER, ASYNC)},
     "duplicate_chunk": {"script": {"pieces": 16}},
     "loop": {"script": {"gap_ms": 3}},
     "stall_forever": {
         "patience": PATIENCE,
         "initiator": Initiator.DEADLINE,
-        "script": {"pieces": 12, "first_ms": 50, "gap_ms": 5},
+        "timeout": 10.0,
     },
     # Anthropic's `.stream()` helper raises at the first piece that cannot be JSON: then it is the caller who leaves.
     "malformed_tool": {"surfaces": CREATE},

@@ -18,8 +18,8 @@ from streamgauge.demo.plan import Job
 from streamgauge.demo.provider import Provider, closed_port
 from streamgauge.demo.reading import read, read_async
 
-THREADS = 24
-TASKS = 24
+THREADS = 20
+TASKS = 20
 _FINALISE = 0.1
 
 
