@@ -69,11 +69,9 @@ class Tap:
                 yield chunk
                 recorder.asked = clock()
         except GeneratorExit:
+            # `source` is not closed here: its own finaliser does it, and may be at it already when both are garbage
             self.finishing = True
-            try:
-                await _aclose(source)
-            finally:
-                self._left(EndCause.DROPPED, None)
+            self._left(EndCause.DROPPED, None)
             raise
         except BaseException as error:
             if self._raised(error):
@@ -132,8 +130,3 @@ def _close(source: Any) -> None:
     if close is not None:
         close()
 
-
-async def _aclose(source: Any) -> None:
-    aclose = getattr(source, "aclose", None)
-    if aclose is not None:
-        await aclose()

@@ -238,9 +238,6 @@ def _frames(source: Iterator[Any], observation: Observation) -> Iterator[Any]:
 
 
 async def _frames_async(source: AsyncIterator[Any], observation: Observation) -> AsyncIterator[Any]:
-    try:
-        async for frame in source:
-            observation.last_frame = frame
-            yield frame
-    finally:
-        await source.aclose()  # type: ignore[attr-defined]
+    async for frame in source:
+        observation.last_frame = frame
+        yield frame
