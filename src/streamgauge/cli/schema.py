@@ -37,16 +37,29 @@ def _write_all(ctx: click.Context, outputs: dict[Path, str], *, check: bool) -> 
 
 @command.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a page does not match the schema or is stray.")
+@click.option("--examples", is_flag=True, help="First record the examples again, from a stream of the demo's provider.")
 @click.option("--out", default=str(reference.TARGET), show_default=True, type=click.Path(path_type=Path))
 @click.pass_context
-def docs(ctx: click.Context, *, check: bool, out: Path) -> None:
+def docs(ctx: click.Context, *, check: bool, examples: bool, out: Path) -> None:
     """Write the Markdown reference of the schema."""
+    if examples:
+        _record_examples()
     pages = reference.pages(model.current())
     for name in reference.stray(out, pages):
         click.echo(f"{name}: stray, no page of the schema")
         if check:
             ctx.exit(1)
     _write_all(ctx, {out / name: text for name, text in pages.items()}, check=check)
+
+
+def _record_examples() -> None:
+    from streamgauge.demo import Provider
+    from streamgauge.testing.examples import capture
+
+    with Provider() as provider:
+        for name, text in capture(provider.base_url).items():
+            generator.write_or_compare(reference.EXAMPLES / name, text, check=False)
+            click.echo(f"{name}: recorded")
 
 
 _MARKS = {"error": "red", "warning": "yellow", "info": "blue"}

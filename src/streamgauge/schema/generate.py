@@ -13,6 +13,7 @@ from typing import Any
 from streamgauge.errors import ConfigError, SchemaError
 from streamgauge.schema.model import HERE, OURS, Attribute, Registry, Signal
 
+RECORD_NAMES = ("stream", "reconciliation", "demo")
 NAMES, RECORDS = HERE.parent / "names.py", HERE / "json"
 WIDTH = 120
 _IDENTIFIER = re.compile(r"[A-Z][A-Z0-9_]*\Z")
@@ -21,7 +22,7 @@ _PREFIXES = (OURS, "gen_ai.client.", "gen_ai.")
 
 def outputs(registry: Registry) -> dict[Path, str]:
     """Every generated file of the package, with its text."""
-    records = {RECORDS / f"{name}.schema.json": record_schema(registry, name) for name in ("stream", "reconciliation")}
+    records = {RECORDS / f"{name}.schema.json": record_schema(registry, name) for name in RECORD_NAMES}
     return {NAMES: names(registry), **records}
 
 

@@ -1,5 +1,6 @@
-"""Our own records, one a line: stream reports and reconciliations. Shape by JSON Schema, then what none can say."""
+"""Our own records, one a line: reports, reconciliations, the demo's summary; by JSON Schema, then what none can say."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -8,7 +9,6 @@ from streamgauge.schema.check.attributes import Report
 from streamgauge.schema.check.shapes import Check, record_shape
 from streamgauge.schema.check.spans import rows
 
-STREAM, RECONCILIATION = "streamgauge.stream", "streamgauge.reconciliation/"
 _shape = cache(record_shape)
 _STANDS = frozenset({"committed", "reconciled_committed", "compensation_requested", "compensation_failed"})
 _NOT_STOPPED = frozenset({None, "detached", "completed", "length_limited"})
@@ -16,16 +16,13 @@ _NOT_STOPPED = frozenset({None, "detached", "completed", "length_limited"})
 
 def check_record(record: dict[str, Any], report: Report) -> bool:
     """Check one record; False when it is none of ours."""
-    if record.get("type") == STREAM:
-        told = _counted(_shape("stream"), record, report)
-        if not told:
-            _stream(record, report)
-    elif str(record.get("record", "")).startswith(RECONCILIATION):
-        told = _counted(_shape("reconciliation"), record, report)
-        if not told:
-            _reconciliation(record, report)
-    else:
+    named = str(record.get("type") or record.get("record") or "").split("/", maxsplit=1)[0]
+    known = _RECORDS.get(named)
+    if known is None:
         return False
+    name, deeper = known
+    if not _counted(_shape(name), record, report):
+        deeper(record, report)
     return True
 
 
@@ -43,8 +40,7 @@ def _counted(shape: Check, record: dict[str, Any], report: Report) -> int:
 
 
 def _stream(record: dict[str, Any], report: Report) -> None:
-    if str(record["schema"]).split(".")[0] != names.SCHEMA_VERSION.split(".")[0]:
-        report("record.version", "$.schema", f"{record['schema']}, checked against {names.SCHEMA_VERSION}")
+    _version(record, report)
     if record["timeline"]:
         rows([_row(row) for row in record["timeline"]], record["chunks"], report, "$.timeline")
     end = record["duration_s"]
@@ -57,6 +53,11 @@ def _stream(record: dict[str, Any], report: Report) -> None:
             )
     if last > end:
         report("span.first_times", "$.ttlt_s", f"{last} after the end at {end}")
+
+
+def _version(record: dict[str, Any], report: Report) -> None:
+    if str(record["schema"]).split(".")[0] != names.SCHEMA_VERSION.split(".")[0]:
+        report("record.version", "$.schema", f"{record['schema']}, checked against {names.SCHEMA_VERSION}")
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
@@ -81,3 +82,11 @@ def _reconciliation(record: dict[str, Any], report: Report) -> None:
         report("record.verdict", "$.verdict", f"{verdict} with outcome {outcome}, an effect stands: {standing}")
     if verdict in ("consistent", "effect_failed") and stopped:
         report("record.verdict", "$.verdict", f"{verdict} although the stream was stopped, outcome {outcome}")
+
+
+_RECORDS: dict[str, tuple[str, Callable[[dict[str, Any], Report], None]]] = {
+    "streamgauge.stream": ("stream", _stream),
+    names.EVENT_RECONCILIATION: ("reconciliation", _reconciliation),
+    "streamgauge.demo": ("demo", _version),
+}
+"""First word of a record -> its JSON Schema, and what is checked beyond it."""
