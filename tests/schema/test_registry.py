@@ -1,8 +1,6 @@
 import itertools
 import json
 import re
-import shutil
-import subprocess
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -158,15 +156,3 @@ def test_a_file_that_is_missing_or_no_yaml_is_named(tmp_path):
     (tmp_path / "manifest.yaml").write_text("- a\n")
     with pytest.raises(SchemaError, match="expected a mapping"):
         model.load(tmp_path, tmp_path)
-
-
-@pytest.mark.skipif(shutil.which("weaver") is None, reason="no weaver binary on PATH")
-def test_weaver_accepts_the_registry():
-    run = subprocess.run(
-        ["weaver", "registry", "check", "-r", str(model.REGISTRY.relative_to(ROOT)), "--v2"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
