@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from streamgauge.ledger import verdict
 from streamgauge.ledger.entry import Entry, Reconciliation, StreamRow, ToolCall
 from streamgauge.ledger.facts import EffectMoved, Fact, Reconciled
-from streamgauge.ledger.prepared import Prepared, entry_from, stream_from, values_of
+from streamgauge.ledger.prepared import Prepared, batch, entry_from, stream_from, values_of
 from streamgauge.ledger.states import EffectState, Step, advance
 from streamgauge.ledger.tables import (
     UNSETTLED_VALUES,
@@ -148,12 +148,15 @@ class Journal:
 
     def flush(self) -> None:
         """Write what was collected."""
-        if self._new:
-            _INSERT.run_many(self.connection, [values_of(entry) for entry in self._new.values()])
-        for entry in self._changed.values():
-            _UPDATE.run(self.connection, values_of(entry) | {"of_key": entry.key, "of_attempt": entry.attempt})
-        if self._notes:
-            _NOTE.run_many(self.connection, self._notes)
+        if not (self._new or self._changed or self._notes):
+            return
+        with batch(self.connection):
+            for entry in self._new.values():
+                _INSERT.run(self.connection, values_of(entry))
+            for entry in self._changed.values():
+                _UPDATE.run(self.connection, values_of(entry) | {"of_key": entry.key, "of_attempt": entry.attempt})
+            for note in self._notes:
+                _NOTE.run(self.connection, note)
         self._new, self._changed, self._notes = {}, {}, []
 
     def entries_of(self, ref: str) -> list[Entry]:

@@ -6,7 +6,8 @@ that every effect runs go this way.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,12 +31,6 @@ class Prepared:
         cursor.execute(sql, values if names is None else [values[name] for name in names])
         return cursor
 
-    def run_many(self, connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Run for every row."""
-        sql, names = self._for(connection)
-        cursor: Any = connection.connection.cursor()
-        cursor.executemany(sql, [row if names is None else [row[name] for name in names] for row in rows])
-
     def _for(self, connection: sa.Connection) -> tuple[str, tuple[str, ...] | None]:
         dialect = connection.dialect
         found = self._compiled.get(dialect.name)
@@ -44,6 +39,12 @@ class Prepared:
             names = None if compiled.positiontup is None else tuple(compiled.positiontup)
             found = self._compiled[dialect.name] = (str(compiled), names)
         return found
+
+
+def batch(connection: sa.Connection) -> AbstractContextManager[object]:
+    """Statements whose results nobody waits for: one round trip for all of them where the driver can do that."""
+    driver: Any = connection.connection.driver_connection
+    return driver.pipeline() if connection.dialect.name == "postgresql" else nullcontext()
 
 
 _ENTRY_NAMES = tuple(column.name for column in effects.columns)
