@@ -1,9 +1,10 @@
 """What an instrumented application emits, caught whole, and the promises that hold after every test."""
 
 import gc
+import itertools
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,29 +22,28 @@ import streamgauge
 from streamgauge import names
 from streamgauge.analysis import StreamReport
 from streamgauge.clock import SYSTEM_CLOCK, Clock
-from streamgauge.gauge import Gauge
+from streamgauge.gauge import Gauge, _wiring
 from streamgauge.names import Outcome
 from streamgauge.testing.signals import check_logs, check_metrics, check_spans
 
 SECOND = 1_000_000_000
 
 
-class HandClock:
-    """A clock that a test turns by hand."""
+class TickingClock:
+    """A clock that a test turns by hand; between turns a microsecond goes by for each look at it."""
 
     def __init__(self) -> None:
-        self.monotonic = 5 * SECOND
-        self.wall = 1_800_000_000 * SECOND
+        self.turned = 5 * SECOND
+        self.looks = itertools.count()
 
     def monotonic_ns(self) -> int:
-        return self.monotonic
+        return self.turned + next(self.looks) * 1000
 
     def wall_ns(self) -> int:
-        return self.wall
+        return 1_800_000_000 * SECOND + self.monotonic_ns()
 
     def turn(self, seconds: float) -> None:
-        self.monotonic += int(seconds * SECOND)
-        self.wall += int(seconds * SECOND)
+        self.turned += int(seconds * SECOND)
 
 
 class Complaints(logging.Handler):
@@ -110,7 +110,7 @@ class Watch:
         streamgauge.flush()
         self.gauge.flush()
 
-    def one(self, outcome: Outcome) -> StreamReport:
+    def one(self, outcome: Outcome, *, still_open: int = 0) -> StreamReport:
         """The only report; and exactly one span, and one sample of each metric, agree with it."""
         assert [report.outcome for report in self.reports] == [outcome]
         report = self.reports[0]
@@ -118,7 +118,7 @@ class Watch:
         assert span.attributes[names.STREAM_ID] == report.stream_id
         assert span.attributes[names.OUTCOME] == outcome.value
         assert span.attributes[names.CHUNKS] == report.chunks
-        assert_samples(self.points(), self.reports)
+        assert_samples(self.points(), self.reports, still_open)
         return report
 
     def check(self) -> None:
@@ -131,7 +131,7 @@ class Watch:
         assert check_metrics(self.reader.get_metrics_data()) == []
 
 
-def assert_samples(points: dict[str, list[Any]], reports: list[StreamReport]) -> None:
+def assert_samples(points: dict[str, list[Any]], reports: list[StreamReport], still_open: int = 0) -> None:
     """Every stream was counted once, under its own outcome, and gave at most one sample of each kind."""
     counted: Counter[tuple[str, ...]] = Counter()
     for point in points[names.STREAMS.name]:
@@ -140,7 +140,7 @@ def assert_samples(points: dict[str, list[Any]], reports: list[StreamReport]) ->
     for metric, expected in _expected_samples(reports).items():
         assert sum(point.count for point in points.get(metric, [])) == expected, metric
     active = sum(point.value for point in points[names.STREAMS_ACTIVE.name])
-    assert active == 0
+    assert active == still_open
 
 
 _ENDED = (names.OUTCOME, names.FAILURE_MODE, names.STATUS_CLASS)
@@ -191,6 +191,8 @@ def watching(*, clock: Clock = SYSTEM_CLOCK, client: Any = None, **given: Any) -
             watch.check()
             assert trace.get_current_span() is before
         finally:
+            for each in _several(client):
+                _wiring.pools.pop(each._client, None)
             streamgauge.uninstrument()
             for provider in (tracers, loggers, meters):
                 provider.shutdown()
@@ -200,6 +202,10 @@ def _gauge(clock: Clock, client: Any, options: dict[str, Any]) -> Gauge:
     if client is None:
         return streamgauge.instrument(**options)
     gauge = Gauge(options.pop("settings"), clock=clock, **options)
-    for each in client if isinstance(client, Iterable) else (client,):
+    for each in _several(client):
         streamgauge.watch(each, gauge=gauge)
     return gauge
+
+
+def _several(client: Any) -> tuple[Any, ...]:
+    return () if client is None else client if isinstance(client, tuple) else (client,)

@@ -75,7 +75,7 @@ class Gauge:
             slos=self._objectives.names if self._objectives else (),
         )
         shortest = min((*self._limits.values(), int(self.settings.idle_limit * 1e9))) / 1e9
-        self._watchdog = Watchdog(self._scan, self._handle, min(max(shortest / 4, 0.02), 1.0))
+        self._watchdog = Watchdog(self.look_around, self._handle, min(max(shortest / 4, 0.02), 1.0))
         self._exit_registered = False
         self._bridge = Bridge(self.by_id, lambda: list(self._open.values()))
         self._bridge.install(current_observation.get)
@@ -92,6 +92,11 @@ class Gauge:
     def _begin(self, request: Request, resume_of: str | None, done_marker: str | None) -> Observation:
         resumed = self._resumed(request.resume_of_response, resume_of)
         call = self._call(request, resumed[0] if resumed else resume_of)
+        return self._observe(call, request, resumed[1] if resumed else None, done_marker)
+
+    def _observe(
+        self, call: Call, request: Request, resumed: SpanContext | None, done_marker: str | None
+    ) -> Observation:
         loops = (
             LoopDetector(on_loop=lambda loop: self._looped(call.stream_id, loop))
             if self.settings.loop_detection
@@ -105,7 +110,7 @@ class Gauge:
             judge=judge,
             on_text=loops.feed if loops is not None else None,
         )
-        span, labels = self.signals.begin(call, resumed[1] if resumed else None)
+        span, labels = self.signals.begin(call, resumed)
         observation = Observation(
             self, call, recorder, span, labels, request=request, loops=loops, done_marker=done_marker
         )
@@ -120,8 +125,19 @@ class Gauge:
         return self.guard.call("successor", self._successor, observation)
 
     def _successor(self, observation: Observation) -> Observation:
-        follower = self._begin(observation.request, observation.id, observation.done_marker)
-        follower.attempt()
+        recorder, before = observation.recorder, observation.call
+        call = replace(
+            before,
+            stream_id=secrets.token_hex(8),
+            started_unix_ns=before.started_unix_ns + recorder.asked - before.started_ns,
+            started_ns=recorder.asked,
+            resume_of=before.stream_id,
+        )
+        resumed = self._resumed(None, before.stream_id)
+        follower = self._observe(call, observation.request, resumed[1] if resumed else None, observation.done_marker)
+        follower.recorder.attempt(recorder.asked)
+        follower.recorder.opened(recorder.http_status, recorder.asked)
+        follower.recorder.response(recorder.response_id, recorder.response_model, recorder.service_tier)
         return follower
 
     def _call(self, request: Request, resume_of: str | None) -> Call:
@@ -212,7 +228,8 @@ class Gauge:
         observation, cause, at = item
         observation.seal(cause, None, at)
 
-    def _scan(self) -> bool:
+    def look_around(self) -> bool:
+        """Tell of stalls that go on, and give up what nobody reads; what the watchdog does by itself, too."""
         now = self.clock.monotonic_ns()
         idle = int(self.settings.idle_limit * 1e9)
         for observation in list(self._open.values()):

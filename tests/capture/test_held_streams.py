@@ -1,0 +1,172 @@
+"""Streams that are kept: given up after the idle limit and continued, left while others run, still open when the process ends."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.capture.surfaces import PLAIN, SURFACES, Surface
+from tests.capture.test_exits import Trial, exhaust, run
+from tests.capture.watching import TickingClock, Watch, assert_samples, watching
+
+import streamgauge
+from streamgauge import names
+from streamgauge.demo import Provider
+from streamgauge.names import Outcome
+
+APP = Path(__file__).parent / "apps"
+
+
+@pytest.mark.parametrize("surface", SURFACES, ids=str)
+def test_stream_left_unread_is_abandoned_after_the_idle_limit_and_continued_as_a_linked_one(
+    clients: dict[str, Any], surface: Surface
+) -> None:
+    client, clock = clients[surface.sdk], TickingClock()
+    whole = run(exhaust, Trial(surface, client)).seen
+    with watching(client=client.with_options(), clock=clock) as watch:
+        trial = Trial(surface, client)
+        stream = trial.open()
+        trial.read(stream, 4)
+        clock.turn(299)
+        watch.gauge.look_around()
+        assert not watch.reports
+        clock.turn(2)
+        watch.gauge.look_around()
+        first = watch.one(Outcome.ABANDONED)
+        trial.read(stream)
+        assert trial.seen == whole
+        assert [report.outcome for report in watch.reports] == [Outcome.ABANDONED, Outcome.COMPLETED]
+        second = watch.reports[1]
+        assert second.resume_of == first.stream_id
+        assert (second.http_status, second.response_id) == (first.http_status, first.response_id)
+        assert second.ttft_s is not None
+        assert min(second.ttft_s, second.wait_s, second.consumer_s, *second.state_times_s.values()) >= 0
+        assert second.usage.output_tokens is not None
+        assert first.usage.output_tokens is None
+        one, two = watch.stream_spans
+        assert [link.context.span_id for link in two.links] == [one.context.span_id]
+        assert two.attributes[names.RESUME_OF] == first.stream_id
+        assert_samples(watch.points(), watch.reports)
+
+
+@pytest.mark.parametrize("surface", PLAIN, ids=str)
+async def test_async_stream_left_unread_is_abandoned_and_closed_later_without_a_second_word(
+    async_clients: dict[str, Any], surface: Surface
+) -> None:
+    client, clock = async_clients[surface.sdk], TickingClock()
+    with watching(client=client, clock=clock) as watch:
+        trial = Trial(surface, client)
+        stream = await trial.aopen()
+        await trial.aread(stream, 4)
+        clock.turn(301)
+        watch.gauge.look_around()
+        watch.one(Outcome.ABANDONED)
+        await stream.close()
+        watch.one(Outcome.ABANDONED)
+
+
+def test_stream_read_on_within_the_limit_stays_one(clients: dict[str, Any]) -> None:
+    client, clock = clients["openai"], TickingClock()
+    with watching(client=client, clock=clock) as watch:
+        trial = Trial(SURFACES[0], client)
+        stream = trial.open()
+        for _ in range(3):
+            trial.read(stream, 2)
+            clock.turn(250)
+            watch.gauge.look_around()
+        trial.read(stream)
+        report = watch.one(Outcome.COMPLETED)
+        assert report.usage.output_tokens is not None
+        assert report.consumer_s > 700
+        assert report.stalls == ()
+
+
+def test_stream_that_was_never_read_is_abandoned_after_the_idle_limit_and_no_stall(clients: dict[str, Any]) -> None:
+    client, clock = clients["anthropic"], TickingClock()
+    with watching(client=client, clock=clock) as watch:
+        stream = Trial(SURFACES[4], client).open()
+        clock.turn(301)
+        watch.gauge.look_around()
+        assert watch.one(Outcome.ABANDONED).findings == ()
+        stream.close()
+
+
+@pytest.mark.parametrize("surface", SURFACES, ids=str)
+def test_second_call_while_a_left_stream_is_held_is_a_stream_of_its_own(
+    clients: dict[str, Any], gauge: Watch, surface: Surface
+) -> None:
+    left = Trial(surface, clients[surface.sdk])
+    held = left.open()
+    left.read(held, 3)
+    run(exhaust, Trial(surface, clients[surface.sdk]))
+    gauge.one(Outcome.COMPLETED, still_open=1)
+    assert streamgauge.of(held) is not None
+    assert gauge.gauge.open_count == 1
+    held.close()
+    assert [report.outcome for report in gauge.reports] == [Outcome.COMPLETED, Outcome.CANCELLED]
+    assert len({report.stream_id for report in gauge.reports}) == 2
+    assert len({report.response_id for report in gauge.reports}) == 2
+
+
+@pytest.mark.parametrize("one", PLAIN, ids=str)
+@pytest.mark.parametrize("two", PLAIN, ids=str)
+def test_interleaved_streams_are_told_apart(clients: dict[str, Any], gauge: Watch, one: Surface, two: Surface) -> None:
+    trials = [Trial(surface, clients[surface.sdk]) for surface in (one, two)]
+    streams = [trial.open() for trial in trials]
+    while any(streams):
+        for place, trial in enumerate(trials):
+            before = len(trial.seen)
+            if streams[place] is not None:
+                trial.read(streams[place], place + 1)
+            streams[place] = streams[place] if len(trial.seen) > before else None
+    assert [report.outcome for report in gauge.reports] == [Outcome.COMPLETED] * 2
+    assert sorted(report.chunks for report in gauge.reports) == sorted(len(trial.seen) for trial in trials)
+    assert_samples(gauge.points(), gauge.reports)
+
+
+def test_retry_before_the_headers_is_one_stream_of_two_attempts(clients: dict[str, Any], gauge: Watch) -> None:
+    for surface in PLAIN:
+        client = clients[surface.sdk].with_options(max_retries=2)
+        run(exhaust, Trial(surface, client, "rate_limited_then_ok"))
+    assert [(report.outcome, report.attempts) for report in gauge.reports] == [(Outcome.COMPLETED, 2)] * 3
+    for report in gauge.reports:
+        assert report.ttft_s is not None
+        assert report.ttft_attempt_s is not None
+        assert report.ttft_attempt_s < report.ttft_s
+        assert report.state_times_s[names.State.RETRIED] >= 0
+
+
+def app(name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", str(APP / name), *arguments]
+    import os
+
+    return subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("way", ["end", "exit", "raise"])
+def test_streams_open_when_the_interpreter_ends_are_told_once_each(provider: Provider, tmp_path: Path, way: str) -> None:
+    told, spans = tmp_path / "reports.jsonl", tmp_path / "spans.jsonl"
+    done = app("left_open.py", provider.url, way, str(spans), STREAMGAUGE_JSONL=str(told))
+    assert done.returncode == {"end": 0, "exit": 3, "raise": 1}[way], done.stderr
+    assert ("OwnError" in done.stderr) == (way == "raise")
+    assert way == "raise" or done.stderr == ""
+    reports = lines(told)
+    assert [report["outcome"] for report in reports] == ["abandoned"] * 6
+    assert {span["attributes"][names.STREAM_ID] for span in lines(spans)} == {r["stream_id"] for r in reports}
+    assert len(lines(spans)) == 6
+
+
+def test_begin_event_is_out_before_a_process_that_dies(provider: Provider, tmp_path: Path) -> None:
+    spans = tmp_path / "spans.jsonl"
+    done = app("left_open.py", provider.url, "die", str(spans), STREAMGAUGE_LOG_EVENTS="begin,end")
+    assert done.returncode == 9
+    assert done.stdout.count(names.EVENT_BEGIN) == 6
+    assert names.EVENT_END not in done.stdout
