@@ -18,6 +18,9 @@ from streamgauge.dashboards.look import Steps
 from streamgauge.slo import rules
 
 PROMETHEUS = {"type": "prometheus", "uid": "${prometheus_datasource}"}
+EVERY = f"{names.SCOPE}_.+"
+"""Pattern of all series of our own."""
+
 FAMILIES = {metric.prometheus for metric in names.METRICS} | set(rules.RECORDED) | {"ALERTS"}
 _SERIES = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
@@ -89,7 +92,7 @@ def now(expr: str, legend: str = "__auto") -> Query:
 def families(expr: str) -> tuple[str, ...]:
     """Metric families that an expression reads, sorted."""
     found = {_HISTOGRAM.sub("", word) if word not in FAMILIES else word for word in _SERIES.findall(expr)}
-    return tuple(sorted(found & FAMILIES))
+    return tuple(sorted((found & FAMILIES) | ({EVERY} if EVERY in expr else set())))
 
 
 def time_series(

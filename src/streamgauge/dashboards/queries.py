@@ -22,9 +22,6 @@ BAD_FINDINGS = tuple(sorted(finding for finding, verdict in POLICY.findings.item
 UNANSWERED = (Outcome.CRASHED, Outcome.FAILED, Outcome.TIMED_OUT)
 """Endings that tooling for status codes calls an error when there was no status at all."""
 
-FAMILY = f"{names.SCOPE}_.+"
-"""Pattern of all series of our own."""
-
 ANSWERED = (StatusClass.OK, StatusClass.REDIRECT, StatusClass.CLIENT_ERROR)
 """Classes that tooling for status codes calls a success of the server."""
 

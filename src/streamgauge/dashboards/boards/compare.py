@@ -6,9 +6,8 @@ from streamgauge import names
 from streamgauge.dashboards import links, look, uids
 from streamgauge.dashboards.board import Board, Options, Row
 from streamgauge.dashboards.look import NONE_IS_WELL, named
-from streamgauge.dashboards.panels import About, ask, now, stat, table, time_series
+from streamgauge.dashboards.panels import EVERY, About, ask, now, stat, table, time_series
 from streamgauge.dashboards.queries import (
-    FAMILY,
     http_says,
     increase,
     label,
@@ -240,7 +239,7 @@ def _observer() -> Row:
                     "Series that streamgauge has in Prometheus for the chosen services.",
                     "tens of thousands: too many models; set a model limit.",
                 ),
-                [now(f'count({{__name__=~"{FAMILY}",{job}}})')],
+                [now(f'count({{__name__=~"{EVERY}",{job}}})')],
                 unit="short",
                 decimals=0,
                 steps=look.above(50_000, look.ORANGE),
