@@ -13,6 +13,8 @@ import openai
 import pytest
 
 from streamgauge.demo import Provider
+from streamgauge.schema.check import Finding
+from streamgauge.testing.watching import watching as watching_the_schema
 
 pytest.register_assert_rewrite("tests.capture.watching")
 from tests.capture.watching import Watch, watching  # noqa: E402 - its assertions are to explain themselves
@@ -30,6 +32,14 @@ def require(binary: str) -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return path
+
+
+@pytest.fixture(autouse=True)
+def schema_checked() -> Iterator[list[Finding]]:
+    """Whatever a test emits through the OpenTelemetry SDK keeps the trace schema."""
+    with watching_the_schema() as found:
+        yield found
+    assert [str(finding) for finding in found] == []
 
 
 @pytest.fixture(scope="session")

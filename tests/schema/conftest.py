@@ -14,3 +14,8 @@ def weaver_schemas() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is not here: the JSON Schemas of the registry format lie beside the checkout")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def schema_checked() -> None:
+    """Tests of this room break the schema on purpose; elsewhere nothing may."""
