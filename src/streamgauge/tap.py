@@ -20,7 +20,7 @@ Feed = Callable[[Any, int], None]
 class Tap:
     """One stream's tap; `left` is told once per way out, `report` of errors of our own, which the caller never sees."""
 
-    __slots__ = ("_clock", "_left", "_report", "finishing", "recorder")
+    __slots__ = ("_clock", "_left", "_report", "ending", "finishing", "recorder")
 
     def __init__(self, recorder: Recorder, clock: Callable[[], int], left: Left, report: Report) -> None:
         self.recorder = recorder
@@ -28,6 +28,7 @@ class Tap:
         self._left = left
         self._report = report
         self.finishing = False
+        self.ending = False
 
     def read(self, source: Iterator[Any]) -> Iterator[Any]:
         """The chunks of `source`, each seen on its way."""
@@ -87,7 +88,7 @@ class Tap:
         """Tell of `error`; True if it is the echo of a cancel that was asked of us, and the iteration is to end
         quietly.
         """
-        quiet = self.recorder.cancel_requested and isinstance(error, Exception)
+        quiet = self.ending and isinstance(error, Exception)
         self._left(EndCause.FAILED if isinstance(error, Exception) else EndCause.INTERRUPTED, error)
         return quiet
 

@@ -6,14 +6,15 @@ import gc
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
 import pytest
 from opentelemetry import trace
-from tests.capture.surfaces import SURFACES, Surface, shown
+from tests.capture.surfaces import SURFACES, Surface
+from tests.capture.trial import Trial, aexhaust, arun, exhaust, run
 from tests.capture.watching import Watch, watching
 from tests.conftest import async_clients_of
 
@@ -28,67 +29,7 @@ class OwnError(Exception):
     """What the application raises."""
 
 
-@dataclass
-class Trial:
-    """One run of one way out; `seen` is what the caller got, chunk by chunk, and the exception at the end."""
-
-    surface: Surface
-    client: Any
-    fault: str = "healthy"
-    options: dict[str, Any] = field(default_factory=dict)
-    seen: list[str] = field(default_factory=list)
-    kept: list[Any] = field(default_factory=list)
-    until_silence: int = 0
-
-    def call(self) -> Any:
-        return self.surface.call(self.client, f"demo-{self.fault}", **self.options)
-
-    def open(self) -> Any:
-        return self.call().__enter__() if self.surface.helper else self.call()
-
-    def managed(self) -> AbstractContextManager[Any]:
-        made: AbstractContextManager[Any] = self.call()
-        return made
-
-    async def aopen(self) -> Any:
-        return await self.call().__aenter__() if self.surface.helper else await self.call()
-
-    def amanaged(self) -> AbstractAsyncContextManager[Any]:
-        return self.call() if self.surface.helper else self._amanaged()
-
-    @asynccontextmanager
-    async def _amanaged(self) -> Any:
-        async with await self.call() as stream:
-            yield stream
-
-    def see(self, chunk: object) -> None:
-        self.seen.append(shown(chunk))
-
-    def read(self, stream: Any, limit: int = 10_000) -> None:
-        for number, chunk in enumerate(stream, 1):
-            self.see(chunk)
-            if number == limit:
-                break
-
-    async def aread(self, stream: Any, limit: int = 10_000) -> None:
-        number = 0
-        async for chunk in stream:
-            self.see(chunk)
-            number += 1
-            if number == limit:
-                break
-
-    async def blocked(self) -> None:
-        """Until the reader has everything there is and waits for a provider that has fallen silent."""
-        while len(self.seen) < self.until_silence:
-            await anyio.sleep(0.001)
-
-
 # the ways out: sync
-
-
-def exhaust(trial: Trial) -> None:
-    trial.read(trial.open())
 
 
 def exhaust_by_next(trial: Trial) -> None:
@@ -202,10 +143,6 @@ def dropped_in_another_thread(trial: Trial) -> None:
 
 
 # the ways out: async
-
-
-async def aexhaust(trial: Trial) -> None:
-    await trial.aread(await trial.aopen())
 
 
 async def aexhaust_by_next(trial: Trial) -> None:
@@ -400,26 +337,6 @@ def prepared(trial: Trial, fault: str) -> Trial:
     return trial
 
 
-def run(way: Callable[[Trial], None], trial: Trial) -> Trial:
-    try:
-        way(trial)
-    except BaseException as error:
-        trial.seen.append(type(error).__qualname__)
-        trial.seen.append(shown(error.args))
-        error.__traceback__ = None
-    return trial
-
-
-async def arun(way: Callable[[Trial], Awaitable[None]], trial: Trial) -> Trial:
-    try:
-        await way(trial)
-    except BaseException as error:
-        trial.seen.append(type(error).__qualname__)
-        trial.seen.append(shown(error.args))
-        error.__traceback__ = None
-    return trial
-
-
 async def let_go() -> None:
     """Let the loop finalise the generators that nobody reads any more."""
     gc.collect()
@@ -452,17 +369,6 @@ def assert_told(watch: Watch, exit_: Exit, name: str, surface: Surface) -> None:
     if name in UNSIGNED:
         assert report.cancel is not None
         assert report.cancel.initiator is Initiator.UNKNOWN
-
-
-@pytest.fixture(scope="module")
-def silences(clients: dict[str, Any]) -> dict[str, int]:
-    """How many chunks each surface gives before a provider falls silent: as many as before one that ends there."""
-    counts = {}
-    for surface in SURFACES:
-        cut = Trial(surface, clients[surface.sdk], "truncated")
-        exhaust(cut)
-        counts[surface.name] = len(cut.seen)
-    return counts
 
 
 SYNC = [name for name, exit_ in EXITS.items() if exit_.sync is not None]

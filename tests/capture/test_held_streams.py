@@ -1,6 +1,7 @@
-"""Streams that are kept: given up after the idle limit and continued, left while others run, still open when the process ends."""
+"""Streams that are kept: given up and continued, left while others run, still open when the process ends."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.capture.surfaces import PLAIN, SURFACES, Surface
-from tests.capture.test_exits import Trial, exhaust, run
+from tests.capture.trial import Trial, exhaust, run
 from tests.capture.watching import TickingClock, Watch, assert_samples, watching
 
 import streamgauge
@@ -140,8 +141,6 @@ def test_retry_before_the_headers_is_one_stream_of_two_attempts(clients: dict[st
 
 def app(name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", str(APP / name), *arguments]
-    import os
-
     return subprocess.run(
         command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=False
     )
@@ -152,7 +151,9 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("way", ["end", "exit", "raise"])
-def test_streams_open_when_the_interpreter_ends_are_told_once_each(provider: Provider, tmp_path: Path, way: str) -> None:
+def test_streams_open_when_the_interpreter_ends_are_told_once_each(
+    provider: Provider, tmp_path: Path, way: str
+) -> None:
     told, spans = tmp_path / "reports.jsonl", tmp_path / "spans.jsonl"
     done = app("left_open.py", provider.url, way, str(spans), STREAMGAUGE_JSONL=str(told))
     assert done.returncode == {"end": 0, "exit": 3, "raise": 1}[way], done.stderr

@@ -27,7 +27,8 @@ def when_closed(response: Any, before: Callable[[Any], object], after: Callable[
 
 @cache
 def _telling(kind: Any, asynchronous: bool) -> type:
-    return type(kind.__name__, (kind,), {"aclose": _aclose} if asynchronous else {"close": _close})
+    face = {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
+    return type(kind.__name__, (kind,), {**face, **({"aclose": _aclose} if asynchronous else {"close": _close})})
 
 
 def _close(self: Any) -> None:

@@ -148,7 +148,10 @@ class Observation:
         if self._tapped or self._sealed:
             return source
         self._tapped = True
-        return self._tap.read_async(source) if hasattr(source, "__anext__") else self._tap.read(source)
+        wrapping: Any = self._tap.read_async(source) if hasattr(source, "__anext__") else self._tap.read(source)
+        wrapping.__name__ = getattr(source, "__name__", wrapping.__name__)
+        wrapping.__qualname__ = getattr(source, "__qualname__", wrapping.__qualname__)
+        return wrapping
 
     def refused(self, error: BaseException) -> None:
         """The call ended before there was a stream."""
@@ -216,6 +219,7 @@ class Observation:
         if self._sealed:
             return None
         self._note_cancel(initiator)
+        self._tap.ending = True
         response = self._response() if self._response is not None else None
         if response is None:
             return self._cancel_iterator()

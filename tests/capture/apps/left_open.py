@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import anthropic
 import openai
@@ -13,7 +14,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 
 import streamgauge
 
-PROMPT = [{"role": "user", "content": "Which gauge?"}]
+PROMPT: list[Any] = [{"role": "user", "content": "Which gauge?"}]
 
 
 class OwnError(Exception):
@@ -22,7 +23,7 @@ class OwnError(Exception):
 
 url, way, spans = sys.argv[1:]
 tracers, loggers = TracerProvider(), LoggerProvider()
-written = Path(spans).open("w")
+written = Path(spans).open("w")  # noqa: SIM115 - open until the end, as this application's exporter is
 tracers.add_span_processor(
     BatchSpanProcessor(ConsoleSpanExporter(out=written, formatter=lambda span: span.to_json(indent=None) + "\n"))
 )
@@ -31,7 +32,7 @@ streamgauge.instrument(tracer_provider=tracers, logger_provider=loggers)
 
 one = openai.OpenAI(base_url=f"{url}/v1", api_key="k")
 two = anthropic.Anthropic(base_url=url, api_key="k")
-streams = [
+streams: list[Any] = [
     one.chat.completions.create(model="m", messages=PROMPT, stream=True),
     one.chat.completions.stream(model="m", messages=PROMPT).__enter__(),
     one.responses.create(model="m", input="Which gauge?", stream=True),
