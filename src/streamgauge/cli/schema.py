@@ -83,13 +83,13 @@ def check_files(ctx: click.Context, files: tuple[BinaryIO, ...], *, as_json: boo
         for finding in _findings(file, jobs, seen):
             counts[finding.rule] += 1
             if limit == 0 or counts[finding.rule] <= limit:
-                _show(finding, file.name, as_json=as_json)
+                _show(finding, _name(file), as_json=as_json)
     _summarise(counts, seen, as_json=as_json)
     ctx.exit(max((_EXIT[checker.RULES[rule].severity] for rule in counts), default=0))
 
 
 def _findings(file: BinaryIO, jobs: int, seen: Counter[str]) -> Iterator[checker.Finding]:
-    path = Path(file.name)
+    path = Path(_name(file))
     large = path.is_file() and path.stat().st_size >= checker.WORTH_IT
     wanted = jobs or (checker.processors() if large else 1)
     if wanted > 1:
@@ -98,6 +98,11 @@ def _findings(file: BinaryIO, jobs: int, seen: Counter[str]) -> Iterator[checker
     one = checker.Checker()
     yield from one.lines(checker.read_lines(file))
     seen.update(one.seen)
+
+
+def _name(file: BinaryIO) -> str:
+    name = str(getattr(file, "name", "-"))
+    return "-" if name == "<stdin>" else name
 
 
 def _show(finding: checker.Finding, file: str, *, as_json: bool) -> None:
