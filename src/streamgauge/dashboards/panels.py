@@ -282,7 +282,7 @@ def state_timeline(
         "mappings": look.words(meanings),
         "color": {"mode": "thresholds"},
         "thresholds": look.thresholds(look.PLAIN),
-        "custom": {"fillOpacity": 75, "lineWidth": 0, "spanNulls": False, "insertNulls": False},
+        "custom": {"fillOpacity": 75, "lineWidth": 0},
     }
     options = {
         "alignValue": "left",
