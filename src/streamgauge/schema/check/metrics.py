@@ -39,8 +39,8 @@ def _instrument(metric: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _labels(point: dict[str, Any], shape: Shape, tables: Tables, report: Report, path: str) -> None:
-    found = read(point.get("attributes", ()), tables.values, report, f"{path}.attributes")
-    complete(found, shape, report, f"{path}.attributes")
+    found = read(point.get("attributes", ()), tables.values, report, path)
+    complete(found, shape, report, path)
     for key in sorted(found.keys() - shape.known):
         if not key.startswith(OURS):
             report("attribute.misplaced", f"{path}.attributes[{key}]", f"{shape.name} does not list {key}")

@@ -28,12 +28,12 @@ def check_span(span: dict[str, Any], tables: Tables, report: Report, path: str) 
     """Check one span; False when it is none of ours, and then nothing was told of it."""
     told: list[tuple[str, str, str]] = []
     later: Report = lambda *finding: told.append(finding)  # noqa: E731 - a list that looks like a Report
-    found = read(span.get("attributes", ()), tables.values, later, f"{path}.attributes")
+    found = read(span.get("attributes", ()), tables.values, later, path)
     if not any(key.startswith(OURS) for key in found) and not any(rule == "attribute.unknown" for rule, _, _ in told):
         return False
     for finding in told:
         report(*finding)
-    complete(found, tables.stream, report, f"{path}.attributes")
+    complete(found, tables.stream, report, path)
     start, end = int(span.get("startTimeUnixNano", 0)), int(span.get("endTimeUnixNano", 0))
     if end < start:
         report("span.times", path, f"start {start}, end {end}")
@@ -116,8 +116,8 @@ def check_event(name: str, pairs: Any, tables: Tables, report: Report, path: str
         if name.startswith(OURS):
             report("event.unknown", path, f"{name} is not in the registry")
         return {}
-    carried = read(pairs, tables.values, report, f"{path}.attributes")
-    complete(carried, shape, report, f"{path}.attributes")
+    carried = read(pairs, tables.values, report, path)
+    complete(carried, shape, report, path)
     return carried
 
 
