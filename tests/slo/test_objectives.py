@@ -3,6 +3,7 @@
 import dataclasses
 from decimal import Decimal
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from streamgauge.slo.policy import DEFAULT
 GOOD, BAD, EXCLUDED = Verdict.GOOD, Verdict.BAD, Verdict.EXCLUDED
 
 
-def report(**changes):
+def report(**changes: Any) -> Any:
     """A healthy stream, with changes."""
     healthy = {
         "provider": "openai", "model": "gpt-5-mini", "operation": "chat", "outcome": Outcome.COMPLETED, "findings": (),
@@ -26,11 +27,11 @@ def report(**changes):
     return SimpleNamespace(**{**healthy, **changes})
 
 
-def objective(kind: str, extra: str = ""):
+def objective(kind: str, extra: str = "") -> slo.Objectives:
     return slo.loads(f"service: chat\nobjectives:\n  - {{name: it, kind: {kind}, target: 99{extra}}}\n")
 
 
-def verdict(kind: str, extra: str = "", **changes):
+def verdict(kind: str, extra: str = "", **changes: Any) -> Verdict | None:
     return objective(kind, extra).verdicts(report(**changes)).get("it")
 
 
@@ -93,7 +94,7 @@ objectives: [{name: it, kind: availability, target: 99}]
         assert judged.verdicts(report(**change)) == {"it": expected}
 
 
-TABLE = [
+TABLE: list[tuple[str, str, dict[str, Any], Verdict | None]] = [
     # kind, its fields, what the stream did, verdict
     ("availability", ", aborts: counted", {"outcome": Outcome.ABANDONED}, BAD),
     ("ttft", ", threshold: 1s", {}, GOOD),
@@ -199,10 +200,10 @@ def test_only_attributes_of_a_stream_report_are_read():
     read = set()
 
     class Watched:
-        def __init__(self, inner):
+        def __init__(self, inner: Any) -> None:
             self._inner = inner
 
-        def __getattr__(self, name):
+        def __getattr__(self, name: str) -> Any:
             read.add(name)
             return getattr(self._inner, name)
 
@@ -217,6 +218,7 @@ def test_thresholds_are_inserted_as_bounds_of_the_histogram():
     bounds = judged.bounds(names.TTFT_SECONDS.name)
     assert set(bounds) == {*names.TTFT_SECONDS.buckets, 2.2}
     assert list(bounds) == sorted(bounds)
+    assert judged.bounds_by_metric() == {names.TTFT_SECONDS.name: bounds}
     assert judged.bounds("no.such.metric") == ()
     assert judged.bounds(names.TTLT_SECONDS.name) == names.TTLT_SECONDS.buckets
 

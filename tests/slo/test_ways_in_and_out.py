@@ -98,7 +98,8 @@ def test_a_backtest_finds_the_page_that_explain_promises():
     (result,) = backtest.backtest(slo.loads(ONLY), backtest.reports(OUTAGE))
     page = next(alarm for alarm in result.alarms if alarm.severity == "page")
     minutes = (page.since - 1_700_006_400) / 60 - 400
-    assert 8 <= minutes <= explain.explain(slo.loads(ONLY))[0].to_page[0][1] / 60
+    promised = explain.explain(slo.loads(ONLY))[0].to_page[0][1]
+    assert promised is not None and 8 <= minutes <= promised / 60
     assert page.until is not None and (page.until - 1_700_006_400) / 60 - 460 <= 31
     assert result.counts == {"good": 4 * 540, "bad": 4 * 60, "excluded": 600}
     assert result.causes.most_common(1) == [("truncated", 240)]

@@ -8,7 +8,7 @@ from streamgauge.slo import promql
 from streamgauge.slo.windows import DAY, HOUR, MINUTE, clauses, unreachable
 
 
-def burning(period_days, budget):
+def burning(period_days: int, budget: str) -> list[tuple[str, str, str]]:
     return [
         (each.severity, str(each.factor), str(each.threshold)) for each in clauses(period_days * DAY, Decimal(budget))
     ]

@@ -65,6 +65,11 @@ class Objectives:
         wanted = {bound for objective in self.objectives for bound in objective.bounds().get(metric_name, ())}
         return tuple(sorted({*own, *wanted})) if own else ()
 
+    def bounds_by_metric(self) -> dict[str, tuple[float, ...]]:
+        """`bounds` of every metric into which a threshold is inserted."""
+        wanted = {metric for objective in self.objectives for metric in objective.bounds()}
+        return {metric: self.bounds(metric) for metric in sorted(wanted)}
+
     def only(self, *chosen: str) -> Self:
         """The same file with only these objectives."""
         return replace(self, objectives=tuple(objective for objective in self.objectives if objective.name in chosen))

@@ -75,7 +75,9 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One time series: cumulative when it counts, and alive from minute `born` until `gone`; `resets` are restarts."""
+    """One time series, a sample `every` so many minutes: cumulative when it counts, alive from minute `born` until
+    `gone`; `resets` are the minutes of restarts.
+    """
 
     metric: str
     kind: str
@@ -86,6 +88,7 @@ class Series:
     born: int = 0
     gone: int | None = None
     resets: tuple[int, ...] = ()
+    every: int = 1
 
     def lines(self, month: Month) -> Iterator[str]:
         """The samples as OpenMetrics lines."""
@@ -97,6 +100,8 @@ class Series:
             value = self.rate(minute)
             if self.counts and minute > self.born:
                 level += value
+            if minute % self.every:
+                continue
             yield f"{prefix}{math.floor(level + 1e-9) if self.counts else value} {month.start + minute * 60}\n"
 
 
