@@ -6,7 +6,6 @@ insides.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from streamgauge.ledger import identity
@@ -168,8 +167,8 @@ class Bookkeeper:
 def _stamped(wanted: Entry, now: int, mode: str, policy: Policy) -> Entry:
     expires = now + int(policy.expires_after * _SECOND)
     lease = wanted.lease_ns + now - wanted.changed_ns if wanted.lease_ns is not None else None
-    return replace(wanted, intended_ns=now, changed_ns=now, policy=mode, expires_ns=expires, lease_ns=lease)
+    return wanted.evolve(intended_ns=now, changed_ns=now, policy=mode, expires_ns=expires, lease_ns=lease)
 
 
 def _in_memory(wanted: Entry, now: int) -> Entry:
-    return replace(wanted, state=EffectState.STARTED, started_ns=now, changed_ns=now, reason="the store was away")
+    return wanted.evolve(state=EffectState.STARTED, started_ns=now, changed_ns=now, reason="the store was away")

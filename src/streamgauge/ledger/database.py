@@ -294,16 +294,22 @@ class GroupCommit:
         driver: Any = connection.connection.driver_connection
         driver.execute("BEGIN IMMEDIATE")
         for ticket in batch:
-            driver.execute("SAVEPOINT operation")
-            try:
-                ticket.error, ticket.result = None, ticket.operation(connection)
-            except LedgerError as error:
-                ticket.error = error
-                driver.execute("ROLLBACK TO operation")
-            driver.execute("RELEASE operation")
+            self._perform(connection, driver, ticket, alone=len(batch) == 1)
         driver.commit()
         if connection.in_transaction():
             connection.commit()
+
+    def _perform(self, connection: sa.Connection, driver: Any, ticket: _Ticket, *, alone: bool) -> None:
+        """What an operation that is refused has written must not go to disk with the others."""
+        if not alone:
+            driver.execute("SAVEPOINT operation")
+        try:
+            ticket.error, ticket.result = None, ticket.operation(connection)
+        except LedgerError as error:
+            ticket.error = error
+            driver.execute("ROLLBACK" if alone else "ROLLBACK TO operation")
+        if not alone:
+            driver.execute("RELEASE operation")
 
     def close(self) -> None:
         """Give the connection back."""

@@ -6,8 +6,9 @@ Times are nanoseconds since the Unix epoch in ledger time: per process they neve
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from streamgauge.ledger.states import MEANING, RETRYABLE, UNSETTLED, EffectState, Meaning
@@ -106,9 +107,18 @@ class Entry:
         """Whether it is proven that nothing happened."""
         return self.state in RETRYABLE
 
+    def evolve(self, **changes: Any) -> "Entry":
+        """A copy with some values changed, at half the price of `dataclasses.replace`: every effect is copied often."""
+        values: Any = map(changes.get, _NAMES, _VALUES(self))
+        return Entry(*values)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values under stable names."""
         return asdict(self) | {"state": str(self.state)}
+
+
+_NAMES = tuple(item.name for item in fields(Entry))
+_VALUES = attrgetter(*_NAMES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,5 +130,9 @@ class NewerSchema(LedgerError):  # noqa: N818 - a word of the ledger
         )
 
 
+class Mistaken(LedgerError):  # noqa: N818 - never leaves the ledger
+    """An entry is not what a transaction took it for without looking: roll back, and look first the next time."""
+
+
 class NoEffect(Exception):  # noqa: N818 - a statement of the tool, not an error of the ledger
     """Raise it, or a subclass, from a tool: the call failed and nothing happened outside."""

@@ -7,7 +7,7 @@ decide what is allowed (policy) nor what a state means (states).
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from streamgauge.ledger import identity
@@ -128,8 +128,7 @@ class Execution:
 
         Raises an `EffectRefused`.
         """
-        shown = self._shown()
-        self._wanted = replace(self._wanted, shown_at_start=shown)
+        self._wanted = self._wanted.evolve(shown_at_start=self._shown())
         self.entry = self._books.admit(self._wanted, self._declared.policy, announce=False, here=self._here)
 
     async def abegin(self) -> None:

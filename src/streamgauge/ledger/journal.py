@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from streamgauge.ledger import verdict
 from streamgauge.ledger.entry import Entry, Reconciliation, StreamRow, ToolCall
+from streamgauge.ledger.errors import Mistaken
 from streamgauge.ledger.facts import EffectMoved, Fact, Reconciled
 from streamgauge.ledger.prepared import Prepared, batch, entry_from, stream_from, values_of
 from streamgauge.ledger.states import EffectState, Step, advance
@@ -40,8 +41,11 @@ _LATEST = Prepared(
 )
 _ATTEMPT = Prepared(sa.select(effects).where(_IS_ENTRY).with_for_update())
 _STREAM = Prepared(sa.select(streams).where(streams.c.ref == sa.bindparam("of_ref")).with_for_update())
-_INSERT = Prepared(sa.insert(effects).inline())
-_UPDATE = Prepared(sa.update(effects).where(_IS_ENTRY).values({name: sa.bindparam(name) for name in _CHANGEABLE}))
+_INSERT = Prepared(sa.insert(effects).inline(), " ON CONFLICT DO NOTHING")
+_AS_KNOWN = (effects.c.state == sa.bindparam("of_state")) & (effects.c.token == sa.bindparam("of_token"))
+_UPDATE = Prepared(
+    sa.update(effects).where(_IS_ENTRY, _AS_KNOWN).values({name: sa.bindparam(name) for name in _CHANGEABLE})
+)
 _NOTE = Prepared(
     sa.insert(history)
     .inline()
@@ -59,7 +63,7 @@ class Journal:
         self.facts: list[Fact] = []
         self._notes: list[dict[str, Any]] = []
         self._new: dict[tuple[str, int], Entry] = {}
-        self._changed: dict[tuple[str, int], Entry] = {}
+        self._changed: dict[tuple[str, int], tuple[Entry, Entry]] = {}
 
     def latest(self, key: str) -> Entry | None:
         """The newest attempt under `key`, locked until the end of the transaction."""
@@ -102,17 +106,21 @@ class Journal:
     def move(self, entry: Entry, step: Step, at_ns: int, *, actor: str | None = None, **values: Any) -> Entry:
         """Take `step`; raises `IllegalTransition`. A stamp never precedes the entry's last one."""
         at_ns = max(at_ns, entry.changed_ns)
-        moved = dataclasses.replace(entry, state=advance(entry.state, step), changed_ns=at_ns, **values)
+        moved = entry.evolve(state=advance(entry.state, step), changed_ns=at_ns, **values)
         self._tell(moved, step, entry.state, at_ns, actor)
-        return self._put(moved)
+        return self._put(entry, moved)
 
     def change(self, entry: Entry, **values: Any) -> Entry:
         """Change columns without a step."""
-        return self._put(dataclasses.replace(entry, **values))
+        return self._put(entry, entry.evolve(**values))
 
-    def _put(self, entry: Entry) -> Entry:
-        where = self._new if (entry.key, entry.attempt) in self._new else self._changed
-        where[entry.key, entry.attempt] = entry
+    def _put(self, before: Entry, entry: Entry) -> Entry:
+        identity = (entry.key, entry.attempt)
+        if identity in self._new:
+            self._new[identity] = entry
+        else:
+            known, _ = self._changed.get(identity, (before, entry))
+            self._changed[identity] = (known, entry)
         return entry
 
     def _tell(
@@ -147,17 +155,21 @@ class Journal:
         )
 
     def flush(self) -> None:
-        """Write what was collected."""
+        """Write what was collected; raises `Mistaken` where an entry is not what it was taken for."""
         if not (self._new or self._changed or self._notes):
             return
         with batch(self.connection):
-            for entry in self._new.values():
-                _INSERT.run(self.connection, values_of(entry))
-            for entry in self._changed.values():
-                _UPDATE.run(self.connection, values_of(entry) | {"of_key": entry.key, "of_attempt": entry.attempt})
+            written = [_INSERT.run(self.connection, values_of(entry)) for entry in self._new.values()]
+            written += [self._update(*both) for both in self._changed.values()]
             for note in self._notes:
                 _NOTE.run(self.connection, note)
+        if any(cursor.rowcount != 1 for cursor in written):
+            raise Mistaken
         self._new, self._changed, self._notes = {}, {}, []
+
+    def _update(self, known: Entry, entry: Entry) -> Any:
+        of = {"of_key": known.key, "of_attempt": known.attempt, "of_state": str(known.state), "of_token": known.token}
+        return _UPDATE.run(self.connection, values_of(entry) | of)
 
     def entries_of(self, ref: str) -> list[Entry]:
         """All entries of a stream."""

@@ -8,6 +8,7 @@ that every effect runs go this way.
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,8 +21,9 @@ from streamgauge.ledger.tables import effects, streams
 class Prepared:
     """One statement; `run` gives the driver's cursor."""
 
-    def __init__(self, statement: sa.Executable) -> None:
+    def __init__(self, statement: sa.Executable, suffix: str = "") -> None:
         self._statement = statement
+        self._suffix = suffix
         self._compiled: dict[str, tuple[str, tuple[str, ...] | None]] = {}
 
     def run(self, connection: sa.Connection, values: Mapping[str, Any]) -> Any:
@@ -37,7 +39,7 @@ class Prepared:
         if found is None:
             compiled = self._statement.compile(dialect=dialect)  # type: ignore[attr-defined]
             names = None if compiled.positiontup is None else tuple(compiled.positiontup)
-            found = self._compiled[dialect.name] = (str(compiled), names)
+            found = self._compiled[dialect.name] = (str(compiled) + self._suffix, names)
         return found
 
 
@@ -48,6 +50,7 @@ def batch(connection: sa.Connection) -> AbstractContextManager[object]:
 
 
 _ENTRY_NAMES = tuple(column.name for column in effects.columns)
+_VALUES = attrgetter(*_ENTRY_NAMES)
 _STREAM_NAMES = tuple(column.name for column in streams.columns)
 
 
@@ -69,7 +72,7 @@ def stream_from(row: Sequence[Any]) -> StreamRow:
 
 def values_of(entry: Entry) -> dict[str, Any]:
     """The columns of an entry, as the driver takes them."""
-    values = {name: getattr(entry, name) for name in _ENTRY_NAMES}
+    values = dict(zip(_ENTRY_NAMES, _VALUES(entry), strict=True))
     values["state"] = str(entry.state)
     for name in ("args_view", "result"):
         values[name] = None if values[name] is None else json.dumps(values[name])

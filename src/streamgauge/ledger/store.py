@@ -21,6 +21,7 @@ from streamgauge.ledger.errors import (
     DuplicateEffect,
     EffectDenied,
     EffectRefused,
+    Mistaken,
     UnknownEntry,
 )
 from streamgauge.ledger.facts import Fact
@@ -63,14 +64,20 @@ class Store:
 
         `here`: the stream lives in this process, so that its death is the stream's.
         """
-        answer = self.write(lambda journal: _admit(journal, wanted, mode, fence_mode, here))
+        try:
+            answer = self.write(lambda journal: _admit(journal, wanted, mode, fence_mode, here, None))
+        except Mistaken:
+            answer = self.write(lambda journal: _admit(journal, wanted, mode, fence_mode, here, _look(journal, wanted)))
         if isinstance(answer, EffectRefused):
             raise answer
         return answer
 
     def settle(self, entry: Entry, step: Step, at_ns: int, **values: Any) -> Entry:
         """Write down what became of a started effect, on the word of the process that ran it."""
-        return self.write(lambda journal: _settle(journal, entry, step, at_ns, values))
+        try:
+            return self.write(lambda journal: _settle(journal, entry, entry, step, at_ns, values))
+        except Mistaken:
+            return self.write(lambda journal: _settle(journal, entry, _look_again(journal, entry), step, at_ns, values))
 
     def decide(self, key: str, step: Step, by: str, at_ns: int, args_hash: str | None) -> Entry:
         """Approve or deny a waiting effect; an approval for other arguments is refused and recorded."""
@@ -111,9 +118,11 @@ class Store:
         self.write(lambda journal: _observe(journal, call))
 
 
-def _admit(journal: Journal, wanted: Entry, mode: str, fence_mode: str, here: bool) -> Entry | EffectRefused:
+def _admit(
+    journal: Journal, wanted: Entry, mode: str, fence_mode: str, here: bool, earlier: Entry | None
+) -> Entry | EffectRefused:
+    """`earlier`: what is known under the key; taken for nothing first, for most keys are new."""
     stream = _stream_of(journal, wanted, here)
-    earlier = journal.latest(wanted.key)
     if earlier is not None and earlier.token == wanted.token and earlier.state is EffectState.STARTED:
         return earlier
     refusal = _obstacle(journal, earlier, wanted) or _back_again(earlier, stream, fence_mode)
@@ -123,6 +132,19 @@ def _admit(journal: Journal, wanted: Entry, mode: str, fence_mode: str, here: bo
     if wanted.stream_ref is not None:
         journal.touch(wanted.stream_ref, wanted.changed_ns)
     return answer
+
+
+def _look(journal: Journal, wanted: Entry) -> Entry | None:
+    """The newest attempt under the key; streams are locked before their effects, always."""
+    if wanted.stream_ref is not None:
+        journal.stream(wanted.stream_ref)
+    return journal.latest(wanted.key)
+
+
+def _look_again(journal: Journal, known: Entry) -> Entry | None:
+    if known.stream_ref is not None:
+        journal.stream(known.stream_ref)
+    return journal.held_by(known.key, known.token)
 
 
 def _go_on(
@@ -193,7 +215,7 @@ def _continue(journal: Journal, earlier: Entry | None, wanted: Entry) -> Entry:
         return journal.add(wanted)
     if earlier.state in NOT_DISPATCHED:
         return journal.change(earlier, token=wanted.token, owner=wanted.owner, lease_ns=wanted.lease_ns)
-    return journal.add(dataclasses.replace(wanted, attempt=earlier.attempt + 1))
+    return journal.add(wanted.evolve(attempt=earlier.attempt + 1))
 
 
 def _proceed(journal: Journal, entry: Entry, wanted: Entry, mode: str) -> Entry | EffectRefused:
@@ -215,14 +237,18 @@ def _note_refusal(journal: Journal, wanted: Entry, refusal: EffectRefused) -> No
     journal.facts.append(fact)
 
 
-def _settle(journal: Journal, known: Entry, step: Step, at_ns: int, values: dict[str, Any]) -> Entry:
-    if known.stream_ref is not None:
-        journal.stream(known.stream_ref)
-    entry = journal.held_by(known.key, known.token)
+def _settle(
+    journal: Journal, known: Entry, entry: Entry | None, step: Step, at_ns: int, values: dict[str, Any]
+) -> Entry:
+    """`entry`: what is in the ledger; taken for what the process knows first, for nobody else changes what runs."""
     if entry is None:
         raise UnknownEntry(known.key)
     if (entry.state, step) not in TRANSITIONS:
+        if entry is known:
+            raise Mistaken
         return _testimony(journal, entry, step, at_ns)
+    if entry.stream_ref is not None:
+        journal.stream(entry.stream_ref)
     entry = journal.move(entry, step, at_ns, **values)
     if entry.stream_ref is not None:
         journal.touch(entry.stream_ref, at_ns)
@@ -353,7 +379,7 @@ def _adopt(journal: Journal, entry: Entry) -> Entry:
     earlier = journal.latest(entry.key)
     if earlier is not None and earlier.token == entry.token:
         return earlier
-    adopted = journal.add(dataclasses.replace(entry, attempt=earlier.attempt + 1 if earlier else 1))
+    adopted = journal.add(entry.evolve(attempt=earlier.attempt + 1 if earlier else 1))
     journal.note("adopted", entry.changed_ns, adopted, detail="ran while the store was away")
     if entry.stream_ref is not None:
         journal.touch(entry.stream_ref, entry.changed_ns)

@@ -82,6 +82,7 @@ effects = sa.Table(
     sa.Column("claim_ns", _NS, nullable=False),
     sa.Index("streamgauge_effect_state", "state", "next_probe_ns"),
     sa.Index("streamgauge_effect_stream", "stream_ref"),
+    sqlite_with_rowid=False,
 )
 
 tool_calls = sa.Table(
@@ -118,7 +119,6 @@ history = sa.Table(
     sa.Column("stream_ref", sa.Text),
     sa.Column("actor", sa.Text),
     sa.Column("detail", sa.Text),
-    sa.Index("streamgauge_history_key", "key"),
 )
 
 UNSETTLED_VALUES = [str(state) for state in UNSETTLED]

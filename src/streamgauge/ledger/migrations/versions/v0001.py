@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("next_probe_ns", sa.BigInteger(), nullable=False),
         sa.Column("claim_ns", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("key", "attempt"),
+        sqlite_with_rowid=False,
     )
     op.create_index("streamgauge_effect_state", "streamgauge_effect", ["state", "next_probe_ns"], unique=False)
     op.create_index("streamgauge_effect_stream", "streamgauge_effect", ["stream_ref"], unique=False)
@@ -61,7 +62,6 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("streamgauge_history_key", "streamgauge_history", ["key"], unique=False)
     op.create_table(
         "streamgauge_reconciliation",
         sa.Column("stream_ref", sa.Text(), nullable=False),
