@@ -8,7 +8,7 @@ from tests.schema.conftest import ROOT
 
 from streamgauge import names
 from streamgauge.cli.schema import command
-from streamgauge.schema import docs, model
+from streamgauge.schema import diff, docs, model
 from streamgauge.schema.check import Checker
 
 PAGES = docs.pages(model.current())
@@ -74,3 +74,17 @@ def test_the_example_scrape_shows_metrics_of_the_registry():
     families = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
     known = {metric.prometheus for metric in names.METRICS}
     assert families and families <= known | {name.removesuffix("_total") for name in known}
+
+
+def test_the_changelog_lists_what_a_version_changed(tmp_path, monkeypatch):
+    older = tmp_path / "0.0.9"
+    diff.freeze(tmp_path).rename(older)
+    manifest, events = older / "registry" / "manifest.yaml", older / "registry" / "events.yaml"
+    manifest.write_text(manifest.read_text("utf-8").replace("schemas/0.1.0", "schemas/0.0.9"), "utf-8")
+    text = events.read_text("utf-8").replace(names.EVENT_STALL, f"{names.EVENT_STALL}ed")
+    events.write_text(text, "utf-8")
+    monkeypatch.setattr(diff, "RELEASED", tmp_path)
+    page = docs.pages(model.current())["changelog.md"]
+    assert "## 0.1.0 (not released yet)" in page
+    assert f"- signal added: `{names.EVENT_STALL}` (minor)" in page
+    assert "## 0.0.9\n\nThe first version." in page

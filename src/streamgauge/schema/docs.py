@@ -14,12 +14,13 @@ from typing import Any
 from streamgauge import names
 from streamgauge.schema.check.findings import RULES as CHECKS
 from streamgauge.schema.diff import RULES as CHANGES
+from streamgauge.schema.diff import Change, Level, changes, edition, released
 from streamgauge.schema.generate import RECORDS, identifier, render
 from streamgauge.schema.model import HERE, OURS, STREAM_SPAN, Attribute, Registry, Signal, Use
 
 EXAMPLES = HERE / "examples"
 TARGET = Path("docs/schema")
-PAGES = ("README", "span", "events", "metrics", "attributes", "records", "checks", "versioning")
+PAGES = ("README", "span", "events", "metrics", "attributes", "records", "checks", "versioning", "changelog")
 
 _LEVELS = {
     "required": "Required",
@@ -41,6 +42,7 @@ def pages(registry: Registry, examples: Path = EXAMPLES) -> dict[str, str]:
         "checks": CHECKS,
         "changes": CHANGES,
         "examples": _examples(examples),
+        "history": _history(),
         "prometheus": {metric.name: metric.prometheus for metric in names.METRICS},
         "vocabularies": {setting: _vocabulary(vocabulary) for setting, vocabulary in names.VOCABULARIES.items()},
         "carriers": _carriers(registry),
@@ -66,6 +68,19 @@ def _tidy(text: str) -> str:
 def ours(entries: Mapping[str, Any]) -> list[Any]:
     """Those of our namespace, in the registry's order."""
     return [entry for name, entry in entries.items() if name.startswith(OURS)]
+
+
+def _history() -> list[tuple[str, bool, list[Change] | None]]:
+    """Version, whether it was released, and its changes since the one before (None: there was none); newest first."""
+    versions = released()
+    editions = [edition(version) for version in versions]
+    if edition("current").registry.version not in versions:
+        editions.append(edition("current"))
+    rows: list[tuple[str, bool, list[Change] | None]] = []
+    for before, after in zip([None, *editions], editions, strict=False):
+        found = None if before is None else [c for c in changes(before, after) if c.level is not Level.PATCH]
+        rows.append((after.registry.version, after.registry.version in versions, found))
+    return rows[::-1]
 
 
 def _vocabulary(vocabulary: names.Vocabulary) -> dict[str, str]:

@@ -23,7 +23,9 @@ def read(pairs: list[Any], values: Mapping[str, Value], report: Report, path: st
         field, convert, allowed, unsigned, _ = spec
         value = pair["value"].get(field)
         if value is None:
-            report("attribute.type", f"{path}.attributes[{key}]", f"{key} is {_seen(pair['value'])}, expected {spec.type}")
+            report(
+                "attribute.type", f"{path}.attributes[{key}]", f"{key} is {_seen(pair['value'])}, expected {spec.type}"
+            )
             continue
         if convert is not None:
             value = convert(value)
