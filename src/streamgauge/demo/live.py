@@ -131,11 +131,12 @@ class Rich:
 
     def table(self, table: Table) -> None:
         """A drawn table; rows that need eyes are red."""
-        drawn = RichTable(title=table.title, title_justify="left", box=rich.box.SIMPLE_HEAD)
+        drawn = RichTable(box=rich.box.SIMPLE_HEAD)
         for number, column in enumerate(table.columns):
-            drawn.add_column(column, justify="right" if number in table.right else "left", overflow="fold")
+            drawn.add_column(column, justify="right" if number in table.right else "left", no_wrap=number == 0)
         for number, row in enumerate(table.rows):
             drawn.add_row(*map(Text, row), style="bold red" if number in table.bad else "")
+        self._console.print(Text(f"\n{table.title}", "bold"))
         self._console.print(drawn)
 
 

@@ -21,8 +21,8 @@ from streamgauge.demo.provider import Provider
 from streamgauge.demo.reading import call
 from streamgauge.demo.story import APIS
 
-PIECES = 300
-READINGS = 7
+PIECES = 600
+READINGS = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ class Job:
     surface: Surface
     number: int
     headers: Mapping[str, str]
+    begun: bool = False
     handle: Observation | None = None
     raised: str = ""
     chunks: int = 0

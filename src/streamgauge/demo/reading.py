@@ -55,6 +55,7 @@ Leave = Callable[[Any, Job], bool]
 
 def read(job: Job, client: Any) -> None:
     """Act out the job's story in this thread."""
+    job.begun = True
     try:
         with contextlib.ExitStack() as stack:
             stream = _call(job, client)
@@ -138,6 +139,7 @@ AsyncLeave = Callable[[Any, Job], Any]
 
 async def read_async(job: Job, client: Any) -> None:
     """Act out the job's story in this task."""
+    job.begun = True
     try:
         async with contextlib.AsyncExitStack() as stack:
             stream = _call(job, client)

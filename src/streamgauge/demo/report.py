@@ -50,7 +50,7 @@ class Said:
     initiator: str
 
     def __str__(self) -> str:
-        mode = f"/{self.failure_mode}" if self.failure_mode else ""
+        mode = f": {self.failure_mode}" if self.failure_mode else ""
         who = f" by {self.initiator}" if self.initiator not in ("", Initiator.UNKNOWN) else ""
         return " + ".join((f"{self.outcome}{mode}{who}", *self.findings))
 

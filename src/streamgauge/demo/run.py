@@ -26,7 +26,7 @@ from streamgauge.demo.provider import Provider, closed_port
 from streamgauge.demo.report import Summary, evidence, rows_of, times_of
 from streamgauge.demo.story import IDLE_LIMIT, STALL_LIMIT, chosen
 from streamgauge.demo.tally import Tally
-from streamgauge.demo.traffic import Traffic
+from streamgauge.demo.traffic import Traffic, warm
 from streamgauge.errors import ConfigError
 from streamgauge.signals.providers import set_up
 
@@ -62,13 +62,15 @@ def run(options: Options, show: Show) -> Summary:
     tally, began = Tally(), time.monotonic()
     jobs = plan.listed(chosen(options.faults), options.streams or STREAMS, options.seed)
     with Provider() as provider:
+        warm(provider)
         with _observed(options, tally, show) as gauge:
             supplies = [[job for job in jobs if job.surface.asynchronous is side] for side in (False, True)]
             _follow(Traffic(provider, supplies), gauge, tally, show, len(jobs))
             took = time.monotonic() - began
         found = evidence(tally, _settled(provider))
+        begun = [job for job in jobs if job.begun]  # all of them, unless it was interrupted
         costs = overhead.measure(provider)
-    return Summary(options.seed, took, rows_of(jobs, found), times_of(jobs, found), costs, tally)
+    return Summary(options.seed, took, rows_of(begun, found), times_of(begun, found), costs, tally)
 
 
 def _settled(provider: Provider) -> list[RequestLog]:
@@ -130,6 +132,8 @@ def _observed(options: Options, tally: Tally, show: Show) -> Iterator[streamgaug
         yield gauge
     finally:
         streamgauge.uninstrument()
+        for hook, count in gauge.guard.errors.items():
+            show.say(f"streamgauge itself failed {count} times in {hook}")
         for provider in providers.values():
             provider.force_flush()
 

@@ -16,7 +16,8 @@ import openai
 
 from streamgauge.demo.plan import Job
 from streamgauge.demo.provider import Provider, closed_port
-from streamgauge.demo.reading import read, read_async
+from streamgauge.demo.reading import call, read, read_async
+from streamgauge.demo.story import APIS
 
 THREADS = 20
 TASKS = 20
@@ -59,6 +60,16 @@ class Clients:
     def of(self, job: Job) -> Any:
         """The client that this job calls."""
         return self.all["anthropic" if job.api == "messages" else "openai", job.story.reachable]
+
+
+def warm(provider: Provider) -> None:
+    """Make the SDKs load what they load late, so that the first streams are timed like the others."""
+    clients = Clients(provider, closed_port(), openai.OpenAI, anthropic.Anthropic)
+    for api in APIS:
+        for _chunk in call(api, clients.all["anthropic" if api == "messages" else "openai", True]):
+            pass
+    for client in clients.all.values():
+        client.close()
 
 
 class Traffic:
