@@ -81,7 +81,7 @@ def test_the_changelog_lists_what_a_version_changed(tmp_path, monkeypatch):
     diff.freeze(tmp_path).rename(older)
     manifest, events = older / "registry" / "manifest.yaml", older / "registry" / "events.yaml"
     manifest.write_text(manifest.read_text("utf-8").replace("schemas/0.1.0", "schemas/0.0.9"), "utf-8")
-    text = events.read_text("utf-8").replace(names.EVENT_STALL, f"{names.EVENT_STALL}ed")
+    text = events.read_text("utf-8").replace(f"name: {names.EVENT_STALL}\n", f"name: {names.EVENT_STALL}ed\n")
     events.write_text(text, "utf-8")
     monkeypatch.setattr(diff, "RELEASED", tmp_path)
     page = docs.pages(model.current())["changelog.md"]
