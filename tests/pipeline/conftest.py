@@ -1,0 +1,123 @@
+"""One run of the whole pipeline, shared: the application on the real SDK, the shipped collector, a backend, Prometheus."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pipeline.tools import CONFIGURATION, REPOSITORY, Application, Collector, Prometheus, eventually
+
+HERE = Path(__file__).parent
+HEALTHY = 60
+BROKEN = (
+    "truncated", "reset", "error_event", "garbage", "rate_limited", "content_filter_mid", "incomplete", "stall",
+    "loop", "malformed_tool", "empty", "missing_finish_reason", "duplicate_chunk",
+)  # fmt: skip
+SETTINGS = {
+    "STREAMGAUGE_VOCABULARY": "both",
+    "STREAMGAUGE_SLO_FILE": str(REPOSITORY / "src" / "streamgauge" / "slo" / "default.yaml"),
+    "STREAMGAUGE_STALL_RESPONDING": "0.15",
+    "STREAMGAUGE_STALL_WAITING": "5",
+    "STREAMGAUGE_LOG_EVENTS": "begin,stall,cancel,end",
+}
+
+
+@dataclass
+class Run:
+    """What was done, and what came out at every end of the pipeline."""
+
+    directory: Path
+    collector: Collector
+    prometheus: Prometheus
+    read: list[dict[str, Any]]
+    verdicts: list[str]
+    scraped: str = ""
+    told: dict[str, float] = field(default_factory=dict)
+
+    def backend(self, signal: str) -> Path:
+        """The file of OTLP JSON that the backend wrote: traces, metrics or logs."""
+        return self.directory / "backend" / f"{signal}.jsonl"
+
+    @property
+    def reconciliations(self) -> Path:
+        return self.directory / "collector" / "reconciliations.jsonl"
+
+    @cached_property
+    def spans(self) -> list[dict[str, Any]]:
+        """All spans that the backend got, attributes as plain values."""
+        return spans_of(self.backend("traces"))
+
+
+def spans_of(path: Path) -> list[dict[str, Any]]:
+    """Spans of a file of OTLP JSON, attributes as plain values."""
+    return [
+        span | {"attributes": plain(span.get("attributes", []))}
+        for line in path.read_text().splitlines()
+        for resource in json.loads(line)["resourceSpans"]
+        for scope in resource["scopeSpans"]
+        for span in scope["spans"]
+    ]
+
+
+def plain(attributes: list[dict[str, Any]]) -> dict[str, Any]:
+    """Attributes of OTLP JSON as a mapping; lists stay as they are."""
+    return {each["key"]: next(iter(each["value"].values()), None) for each in attributes}
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory) -> Iterator[Run]:
+    directory = tmp_path_factory.mktemp("pipeline")
+    with (
+        Collector(directory / "backend", HERE / "backend.yaml") as backend,
+        Collector(
+            directory / "collector", CONFIGURATION, HERE / "copy.yaml",
+            TRACES_ENDPOINT=backend.grpc, DECISION_WAIT="2s", KEEP_HEALTHY_PERCENT="30",
+        ) as collector,
+        scraping(directory / "prometheus", collector) as prometheus,
+        Application(directory / "application", collector.endpoint, **SETTINGS) as application,
+    ):  # fmt: skip
+        read = application.order("read", faults=["healthy"] * HEALTHY + list(BROKEN))
+        read += application.order("read", faults=["healthy", "truncated"], under_one_span=True)
+        application.order("stop")
+        verdicts = application.order("act")["verdicts"]
+        application.order("leak")
+        application.order("flush")
+        done = Run(directory, collector, prometheus, read, verdicts)
+        _settle(done, traces=len(read) - 1 + len(verdicts) + 3)  # two streams are one trace; the stop, the stream of the acts, the leak
+        yield done
+
+
+def scraping(directory: Path, collector: Collector) -> Prometheus:
+    """A Prometheus that scrapes the collector as the shipped configuration does, faster."""
+    directory.mkdir()
+    job = {
+        "job_name": "streamgauge",
+        "honor_labels": True,
+        "static_configs": [{"targets": [f"127.0.0.1:{collector.ports['prometheus']}"]}],
+    }
+    configuration = directory / "prometheus.yml"
+    configuration.write_text(json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [job]}))
+    return Prometheus(directory, configuration=configuration)
+
+
+def _settle(run: Run, traces: int) -> None:
+    """Wait until every trace is decided, every kept one is with the backend, and Prometheus has samples enough for a rate."""
+    decided = "otelcol_processor_tail_sampling_global_count_traces_sampled"
+    eventually(lambda: run.collector.own(decided), lambda seen: seen >= traces)
+    run.told = {
+        "decided": run.collector.own(decided),
+        "kept": run.collector.own(decided, sampled="true"),
+        "early": run.collector.own("otelcol_processor_tail_sampling_sampling_trace_dropped_too_early"),
+    }
+    traces_of = "otelcol_exporter_sent_spans"
+    eventually(lambda: run.collector.own(traces_of, exporter="otlp_grpc/traces"), lambda sent: sent >= run.told["kept"])
+    eventually(lambda: run.reconciliations.stat().st_size)
+    eventually(
+        lambda: run.prometheus.query("min(count_over_time(streamgauge_streams_total[1m]))"),
+        lambda found: found and float(found[0]["value"][1]) >= 3,
+    )
+    run.scraped = run.collector.scrape()
