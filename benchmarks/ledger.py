@@ -1,11 +1,12 @@
 """What durable effects cost: effects per second beside the bare database's own commits per second, in the same run.
 
-    python benchmarks/ledger.py [--json] [--seconds N] [--postgresql URL] [--reconcile ENTRIES]
+python benchmarks/ledger.py [--json] [--seconds N] [--postgresql URL] [--reconcile ENTRIES]
 
-An effect needs two durable commits, one before it is dispatched and one after it: a lone thread cannot run more effects than half the
-commits its disk can take. `commits` is the bare driver, one small row per transaction, with the same settings (SQLite: WAL,
-synchronous=FULL), measured in turns with the ledger because other work on the machine moves both. `added ms` is how much longer a decorated
-function that does nothing takes than the function itself. No figure here is a pass or a fail.
+An effect needs two durable commits, one before it is dispatched and one after it: a lone thread cannot run more effects
+than half the commits its disk can take. `commits` is the bare driver, one small row per transaction, with the same
+settings (SQLite: WAL, synchronous=FULL), measured in turns with the ledger because other work on the machine moves
+both. `added ms` is how much longer a decorated function that does nothing takes than the function itself. No figure
+here is a pass or a fail.
 """
 
 import argparse

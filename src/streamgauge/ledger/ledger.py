@@ -11,14 +11,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar, overload
 
 from streamgauge.clock import SYSTEM_CLOCK, Clock
 from streamgauge.ledger import identity, retention
 from streamgauge.ledger.books import Bookkeeper, Compensation
 from streamgauge.ledger.compensation import Compensator
 from streamgauge.ledger.database import Database
-from streamgauge.ledger.effects import make_effect
+from streamgauge.ledger.effects import Effect, make_effect
 from streamgauge.ledger.entry import Entry, StreamRow, ToolCall
 from streamgauge.ledger.errors import (
     EffectInputError,
@@ -35,6 +35,8 @@ from streamgauge.ledger.states import Step
 from streamgauge.ledger.store import Store
 
 _log = logging.getLogger("streamgauge.ledger")
+F = TypeVar("F", bound=Callable[..., Any])
+
 _SECOND = 1_000_000_000
 
 Listener = Callable[[Fact], None]
@@ -99,6 +101,12 @@ class Ledger:
         self._thread = self._start_background(reconcile_every)
 
     # Effects
+
+    @overload
+    def effect(self, tool: F) -> F: ...
+
+    @overload
+    def effect(self, tool: str | None = None, **declared: Any) -> Effect: ...
 
     def effect(self, tool: Any = None, **declared: Any) -> Any:
         """A decorator or context manager around one effect; see `streamgauge.ledger.effect` for the arguments."""
