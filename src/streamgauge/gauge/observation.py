@@ -311,10 +311,12 @@ class Observation:
         gauge.emit(self)
 
     def _see_last_frame(self) -> None:
-        marker = self.done_marker
-        if marker is not None and str(getattr(self.last_frame, "data", "")).startswith(marker):
+        frame, self.last_frame = self.last_frame, None
+        marker, swallowed = self.done_marker, self.request.api.swallowed
+        if marker is not None and str(getattr(frame, "data", "")).startswith(marker):
             self.recorder.terminal(marker)
-        self.last_frame = None
+        elif swallowed is not None and frame is not None and self.recorder.error_code is None:
+            swallowed(frame, self.recorder)
 
     def _loop(self) -> LoopReport | None:
         loop = self._loops.finish() if self._loops is not None else None

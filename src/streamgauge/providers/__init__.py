@@ -34,6 +34,8 @@ class Api:
     """Whether a finish reason for every choice is an end marker by itself."""
     ends_by_itself: bool = False
     """Whether exhaustion is the only end marker that there is."""
+    swallowed: Callable[[Any, Sink], None] | None = None
+    """Reads the last frame on the wire, where some version of the SDK keeps a failure to itself."""
 
 
 @dataclass(frozen=True, slots=True)

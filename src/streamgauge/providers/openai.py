@@ -286,6 +286,12 @@ def _error(chunk: Any, sink: Sink) -> None:
     sink.error(clean_code(view.code) or clean_code(inner.code) or clean_code(inner.type) or "error", "error")
 
 
+def _swallowed_error(frame: Any, sink: Sink) -> None:
+    # openai 1.66 to 1.92 drop the event `error` and end the iteration as if nothing had happened
+    if getattr(frame, "event", None) == "error":
+        _error(viewed(frame.json()), sink)
+
+
 def _responses_usage(usage: Any, sink: Sink) -> None:
     if usage is None:
         return
@@ -363,7 +369,7 @@ def _text(value: object) -> str | None:
 _APIS = (
     Api("chat_completions", re.compile(r"/chat/completions$"), "chat", chat_reader, finish_ends=True),
     Api("completions", re.compile(r"/completions$"), "text_completion", completion_reader, finish_ends=True),
-    Api("responses", re.compile(r"/responses(/(?P<id>[^/]+))?$"), "chat", responses_reader),
+    Api("responses", re.compile(r"/responses(/(?P<id>[^/]+))?$"), "chat", responses_reader, swallowed=_swallowed_error),
 )
 
 
