@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from streamgauge import slo
-from streamgauge.slo import alerts, promtool, render
+from streamgauge import names, slo
+from streamgauge.slo import alerts, promql, promtool, render, rules
 
 VARIANTS = """
 version: 1
@@ -26,10 +26,10 @@ objectives:
 
 def proved(tools: Any, objectives: slo.Objectives, directory: Path) -> dict[str, dict[str, Any]]:
     """Write rules and tests as a user would, and let promtool check and run them."""
-    rules = render.files(objectives)
-    render.write(rules, directory)
-    tools.run(tools.promtool, "check", "rules", *(directory / name for name in rules))
-    documents = promtool.documents(objectives, rules)
+    texts = render.files(objectives)
+    render.write(texts, directory)
+    tools.run(tools.promtool, "check", "rules", *(directory / name for name in texts))
+    documents = promtool.documents(objectives, texts)
     render.write({name: render.document(document) for name, document in documents.items()}, directory)
     for name in documents:
         tools.run(tools.promtool, "test", "rules", directory / name)
@@ -57,10 +57,10 @@ def test_other_targets_periods_and_a_selector_fire_stay_silent_and_reset(tools, 
 
 @pytest.mark.parametrize("form", ["histogram", "native"])
 def test_the_histogram_forms_are_valid_rules(tools, tmp_path, form):
-    rules = render.files(slo.loads(VARIANTS.format(form=form)))
-    render.write(rules, tmp_path)
-    tools.run(tools.promtool, "check", "rules", *(tmp_path / name for name in rules))
-    assert ("histogram_fraction" in rules["recording.yaml"]) == (form == "native")
+    texts = render.files(slo.loads(VARIANTS.format(form=form)))
+    render.write(texts, tmp_path)
+    tools.run(tools.promtool, "check", "rules", *(tmp_path / name for name in texts))
+    assert ("histogram_fraction" in texts["recording.yaml"]) == (form == "native")
 
 
 def test_a_wrong_threshold_would_be_caught(tools, tmp_path):
@@ -72,3 +72,34 @@ def test_a_wrong_threshold_would_be_caught(tools, tmp_path):
     render.write({"burn.test.yaml": render.document(document)}, tmp_path)
     with pytest.raises(AssertionError, match="does not page just below it"):
         tools.run(tools.promtool, "test", "rules", tmp_path / "burn.test.yaml")
+
+
+NATIVE = """
+service: chat
+sli: native
+objectives:
+  - {name: it, kind: ttft, target: 95, threshold: 1s}
+"""
+
+
+@pytest.mark.parametrize("tools", [3], indirect=True)  # promtool 2.42 cannot write native histograms into a test
+def test_the_native_form_counts_what_lies_above_the_threshold(tools, tmp_path):
+    texts = render.files(slo.loads(NATIVE))
+    render.write(texts, tmp_path)
+    kind = f'{promql.label(names.KIND)}="{names.Kind.TEXT}"'
+    half_late = "{{schema:0 sum:10 count:10 buckets:[5 5]}}"
+    total, bad = (f'round({metric}{{window="1h"}}, 1)' for metric in (rules.TOTAL, rules.BAD))
+    labels = '{service="chat",slo="it",window="1h"}'
+    case = {
+        "interval": "1m",
+        "input_series": [
+            {"series": f"{names.TTFT_SECONDS.prometheus}{{{kind}}}", "values": f"{half_late}+{half_late}x120"}
+        ],
+        "promql_expr_test": [
+            {"expr": total, "eval_time": "2h", "exp_samples": [{"labels": labels, "value": 600}]},
+            {"expr": bad, "eval_time": "2h", "exp_samples": [{"labels": labels, "value": 300}]},
+        ],
+    }
+    document = {"rule_files": sorted(texts), "evaluation_interval": "1m", "tests": [case]}
+    render.write({"native.test.yaml": render.document(document)}, tmp_path)
+    tools.run(tools.promtool, "test", "rules", tmp_path / "native.test.yaml")

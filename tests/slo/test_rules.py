@@ -43,6 +43,11 @@ def test_generating_twice_gives_the_same_bytes():
     assert render.files(slo.load()) == render.files(slo.load())
 
 
+def test_both_emitters_of_the_yaml_library_write_the_same_bytes():
+    groups = render.as_document(alerts.alert_groups(slo.load()))
+    assert render.document(groups) == render.document(groups, render._dumper(yaml.SafeDumper))
+
+
 def test_two_hundred_objectives_are_generated_within_two_seconds():
     rows = "\n".join(
         f"  - {{name: slo-{number}, kind: availability, target: 99.{number % 9}}}" for number in range(200)
