@@ -20,7 +20,7 @@ Feed = Callable[[Any, int], None]
 class Tap:
     """One stream's tap; `left` is told once per way out, `report` of errors of our own, which the caller never sees."""
 
-    __slots__ = ("_clock", "_left", "_report", "ending", "finishing", "recorder")
+    __slots__ = ("_clock", "_left", "_report", "broken", "ending", "finishing", "recorder")
 
     def __init__(self, recorder: Recorder, clock: Callable[[], int], left: Left, report: Report) -> None:
         self.recorder = recorder
@@ -29,6 +29,7 @@ class Tap:
         self._report = report
         self.finishing = False
         self.ending = False
+        self.broken = False
 
     def read(self, source: Iterator[Any]) -> Iterator[Any]:
         """The chunks of `source`, each seen on its way."""
@@ -81,6 +82,7 @@ class Tap:
         self._left(EndCause.EXHAUSTED, None)
 
     def _broken(self, error: Exception) -> Feed:
+        self.broken = True
         self._report("feed", error)
         return _ignore
 

@@ -24,7 +24,6 @@ from streamgauge.analysis import StreamReport
 from streamgauge.clock import SYSTEM_CLOCK, Clock
 from streamgauge.gauge import Gauge, _wiring
 from streamgauge.names import Outcome
-from streamgauge.testing.signals import check_logs, check_metrics, check_spans
 
 SECOND = 1_000_000_000
 
@@ -122,13 +121,10 @@ class Watch:
         return report
 
     def check(self) -> None:
-        """What holds after every test: no error of ours, nothing logged, nothing open, signals as the schema says."""
+        """What holds after every test: no error of ours, nothing logged, nothing open."""
         assert self.gauge.guard.errors == self.expected_errors
         assert len(self.complaints.said) == self.expected_complaints, self.complaints.said
         assert self.gauge.open_count == 0
-        assert check_spans(self.stream_spans) == []
-        assert check_logs(self.logs) == []
-        assert check_metrics(self.reader.get_metrics_data()) == []
 
 
 def assert_samples(points: dict[str, list[Any]], reports: list[StreamReport], still_open: int = 0) -> None:

@@ -20,12 +20,17 @@ class Guard:
 
     def report(self, hook: str, error: Exception) -> None:
         """Count `error`; the first one of a hook is logged, by its type only, as messages may carry content."""
-        self.errors[hook] += 1
-        if self.errors[hook] == 1:
+        if not self.errors[hook]:
             log.warning("streamgauge failed in %s (%s); the stream goes on unobserved", hook, type(error).__name__)
+        self.count(hook)
+
+    def count(self, hook: str, times: int = 1) -> None:
+        """Count errors that were kept from the caller elsewhere."""
+        self.errors[hook] += times
         if self._tell is not None:
             try:
-                self._tell(hook)
+                for _ in range(times):
+                    self._tell(hook)
             except Exception:
                 self.errors["tell"] += 1
 

@@ -181,7 +181,7 @@ class Observation:
         if not self._by_caller or self._sealed:
             return
         if not self._tapped and self._read_by_hand():
-            self._discard("raw_body")
+            self.discard("raw_body")
         else:
             self._left(EndCause.CLOSED, None)
 
@@ -274,15 +274,25 @@ class Observation:
             if self._sealed:
                 return
             self._sealed = True
-        self._seal(cause, error, at)
+        if self._tap.broken:
+            self._drop("internal_error")
+        else:
+            self._seal(cause, error, at)
+        self._gauge.gone(self)
+        self.sealed.set()
+
+    def discard(self, reason: str) -> None:
+        """Nothing true can be said of this stream: it is counted as dropped, and not reported."""
+        with self._sealing:
+            if self._sealed:
+                return
+            self._sealed = True
+        self._drop(reason)
         self._gauge.gone(self)
         self.sealed.set()
 
     @guarded("seal")
-    def _discard(self, reason: str) -> None:
-        with self._sealing:
-            self._sealed = True
-        self._gauge.gone(self)
+    def _drop(self, reason: str) -> None:
         self._gauge.signals.metrics.drop(reason)
 
     @guarded("seal")
@@ -308,6 +318,8 @@ class Observation:
             ),
         )
         self.report = gauge.judged(report)
+        if recorder.read_errors:
+            self.guard.count("read", recorder.read_errors)
         gauge.emit(self)
 
     def _see_last_frame(self) -> None:

@@ -122,7 +122,10 @@ class Patches:
             return source
         observation.bind(getattr(stream, "response", None))
         wrapping = observation.guard.call("tap", observation.wrap, source)
-        return source if wrapping is None else wrapping
+        if wrapping is None:
+            observation.discard("internal_error")
+            return source
+        return wrapping
 
     def _events(self, wrapped: Any, stream: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         source = wrapped(*args, **kwargs)

@@ -73,6 +73,7 @@ class Gauge:
             sinks=sinks,
             bounds=self._objectives.bounds_by_metric() if self._objectives else None,
             slos=self._objectives.names if self._objectives else (),
+            attempt=self.guard.call,
         )
         shortest = min((*self._limits.values(), int(self.settings.idle_limit * 1e9))) / 1e9
         self._watchdog = Watchdog(self.look_around, self._handle, min(max(shortest / 4, 0.02), 1.0))
@@ -271,7 +272,7 @@ class Gauge:
         """Everything that is to be said of a sealed stream."""
         report = observation.report
         assert report is not None  # noqa: S101 - sealed observations have one
-        self._remember(observation, report)
+        self.guard.call("remember", self._remember, observation, report)
         ledger = self._bridge.ledger(self.signals.effects)
         if ledger is not None:
             self.guard.call("ledger", self._bridge.sealed, ledger, report)

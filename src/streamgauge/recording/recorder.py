@@ -208,7 +208,7 @@ class Recorder:
         except Exception:
             self._unreadable()
             piece = None
-        if piece and self._plain:
+        if piece and self._plain and piece.__class__ is str:
             if gap > self._gap:
                 self._gap = gap
             count = self._count = self._count + 1
@@ -240,7 +240,7 @@ class Recorder:
         if self._count:
             self._settle()
         if piece:
-            self.text(piece)
+            self._say(piece)
         now, told, marks = self.now, self._told, self._marks
         self._told = self._marks = 0
         if self.first_any is None:
@@ -252,6 +252,15 @@ class Recorder:
         else:
             self.timeline.add(1, told, now, now, gap)
         self._plain = self.phase is Phase.RESPONDING
+
+    def _say(self, piece: object) -> None:
+        if not isinstance(piece, str):
+            self.unrecognised()  # gateways give lists and numbers, too
+            return
+        try:
+            self.text(piece)
+        except Exception:
+            self._unreadable()
 
     def _first_chunk(self, now: int) -> int:
         self.first_any = now
@@ -268,7 +277,10 @@ class Recorder:
             self._count_repetitions(pieces)
         self._last_piece = pieces[-1]
         if self._on_text is not None:
-            self._on_text("".join(pieces))
+            try:
+                self._on_text("".join(pieces))
+            except Exception:
+                self.read_errors += 1
 
     def _count_repetitions(self, pieces: list[str]) -> None:
         last, position = self._last_piece, self._content_chunks - len(pieces)

@@ -4,6 +4,7 @@ The only room that imports OpenTelemetry. In: `Call`, `StreamReport` and live fa
 through the providers that were given or the global ones, and reports to sinks. It judges nothing and never raises on
 purpose; the gauge guards it."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -26,6 +27,7 @@ from streamgauge.signals.sinks import JsonlSink, Sink
 __all__ = ["JsonlSink", "OpenStreams", "Signals", "Sink", "Span", "SpanContext", "span_ids"]
 
 span_ids = spans.ids
+log = logging.getLogger(names.SCOPE)
 
 
 def _version() -> str:
@@ -33,6 +35,14 @@ def _version() -> str:
         return version("streamgauge")
     except PackageNotFoundError:
         return names.SCHEMA_VERSION
+
+
+Attempt = Callable[..., object]
+"""Runs `function(*args, **kwargs)` for the hook that it is given first, and keeps an error of one from the others."""
+
+
+def _plainly(_hook: str, function: Callable[..., object], *args: Any, **kwargs: Any) -> object:
+    return function(*args, **kwargs)
 
 
 class Signals:
@@ -49,7 +59,10 @@ class Signals:
         sinks: Iterable[Sink] = (),
         bounds: Mapping[str, tuple[float, ...]] | None = None,
         slos: Iterable[str] = (),
+        attempt: Attempt = _plainly,
     ) -> None:
+        self._attempt = attempt
+        self._said_dropped = False
         self._vocabulary = names.VOCABULARIES[settings.vocabulary]
         self._mode = settings.chunk_events
         self._on_span = settings.timeline_signal == "span" and self._mode != "off"
@@ -100,9 +113,24 @@ class Signals:
 
     def sealed(self, report: StreamReport, span: Span, labels: dict[str, Any], stalls_told: int) -> None:
         """A stream ended: everything that is to be said of it leaves now."""
-        context = spans.context_of(span)
-        self.metrics.sealed(report, labels, stalls_told, context)
-        self._logs.sealed(report, context, timeline=self._on_log)
-        spans.end(span, report, self._vocabulary, timeline=self._on_span, mode=self._mode)
+        context, attempt = spans.context_of(span), self._attempt
+        attempt("metrics", self.metrics.sealed, report, labels, stalls_told, context)
+        attempt("logs", self._logs.sealed, report, context, timeline=self._on_log)
+        attempt("span", spans.end, span, report, self._vocabulary, timeline=self._on_span, mode=self._mode)
+        attempt("span", self._say_dropped, getattr(span, "dropped_events", 0))
         for sink in self._sinks:
-            sink(report)
+            attempt("sink", sink, report)
+
+    def _say_dropped(self, events: int) -> None:
+        if not events:
+            return
+        self.metrics.drop("span_event_limit", events)
+        if not self._said_dropped:
+            self._said_dropped = True
+            log.warning(
+                "chunk_events=%s: a span keeps %s events, %d of this stream were dropped, the oldest first; "
+                "raise OTEL_SPAN_EVENT_COUNT_LIMIT, or use chunk_events=adaptive or timeline_signal=log",
+                self._mode,
+                self.event_limit(),
+                events,
+            )

@@ -14,7 +14,7 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags, Tracer
 
 from streamgauge import names
-from streamgauge.ledger.entry import Entry, Reconciliation, Verdict
+from streamgauge.ledger.entry import EffectView, Entry, Reconciliation, Verdict
 from streamgauge.ledger.facts import EffectMoved, Fact, Reconciled
 from streamgauge.ledger.states import EffectState
 from streamgauge.signals.labels import Cap
@@ -86,6 +86,8 @@ class Effects:
             links=[Link(of_stream)] if of_stream is not None else [],
             start_time=record.at_ns,
         )
+        for effect in record.effects:
+            span.add_event(names.EVENT_EFFECT, _reconciled_effect(effect), record.at_ns)
         span.end(record.at_ns)
         severity = SeverityNumber.INFO if record.verdict in _GOOD else SeverityNumber.WARN
         self._emit(names.EVENT_RECONCILIATION, values, record.at_ns, severity, of_stream)
@@ -117,6 +119,22 @@ def _effect(entry: Entry) -> dict[str, Any]:
         names.TOOL_NAME: entry.tool,
         names.TOOL_CALL_ID: entry.tool_call_id,
         names.STREAM_ID: entry.stream_ref,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _reconciled_effect(effect: EffectView) -> dict[str, Any]:
+    values = {
+        names.EFFECT_KEY: effect.key,
+        names.EFFECT_STATE: effect.state,
+        names.EFFECT_CLASS: effect.kind,
+        names.EFFECT_ATTEMPT: effect.attempt,
+        names.EFFECT_REVERSIBLE: effect.reversible,
+        names.TOOL_NAME: effect.tool,
+        names.TOOL_CALL_ID: effect.tool_call_id,
+        names.EFFECT_POSITION: effect.position,
+        names.EFFECT_STOP_AFTER_START: effect.stop_after_start_ms,
+        names.EFFECT_STOP_AFTER_COMMIT: effect.stop_after_commit_ms,
     }
     return {name: value for name, value in values.items() if value is not None}
 

@@ -112,9 +112,9 @@ class Metrics:
         """An error of our own was kept from the application."""
         self.add(names.INTERNAL_ERRORS, 1, {names.HOOK: hook})
 
-    def drop(self, reason: str) -> None:
+    def drop(self, reason: str, count: int = 1) -> None:
         """Something was dropped."""
-        self.add(names.INTERNAL_DROPS, 1, {names.DROP_REASON: reason})
+        self.add(names.INTERNAL_DROPS, count, {names.DROP_REASON: reason})
 
     def begun(self, report_labels: dict[str, Any]) -> dict[str, Any]:
         """Labels of a stream that begins; its series exist from now on."""

@@ -69,14 +69,19 @@ def begin(tracer: Tracer, call: Call, resumed: SpanContext | None) -> Span:
 
 def end(span: Span, report: StreamReport, vocabulary: Vocabulary, *, timeline: bool, mode: str) -> None:
     """Fill the span from the report and end it."""
-    ended = report.started_unix_ns + round(report.duration_s * 1e9)
-    if span.is_recording():
-        span.set_attributes({**attributes(report, vocabulary), names.TIMELINE_MODE: mode})
-        for name, values, at in events(report, timeline=timeline):
-            _add(span, name, values, at)
-        if report.outcome in ERRORS:
-            span.set_status(StatusCode.ERROR, report.outcome.value)
-    span.end(ended)
+    try:
+        if span.is_recording():
+            _fill(span, report, vocabulary, timeline=timeline, mode=mode)
+    finally:
+        span.end(report.started_unix_ns + round(report.duration_s * 1e9))
+
+
+def _fill(span: Span, report: StreamReport, vocabulary: Vocabulary, *, timeline: bool, mode: str) -> None:
+    span.set_attributes({**attributes(report, vocabulary), names.TIMELINE_MODE: mode})
+    for name, values, at in events(report, timeline=timeline):
+        _add(span, name, values, at)
+    if report.outcome in ERRORS:
+        span.set_status(StatusCode.ERROR, report.outcome.value)
 
 
 def _add(span: Span, name: str, values: dict[str, Any], at: int) -> None:
