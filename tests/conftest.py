@@ -39,7 +39,7 @@ def schema_checked() -> Iterator[list[Finding]]:
     """Whatever a test emits through the OpenTelemetry SDK keeps the trace schema."""
     with watching_the_schema() as found:
         yield found
-    assert [str(finding) for finding in found] == []
+    assert [str(finding) for finding in found if finding.rule != "span.dropped_events"] == []
 
 
 @pytest.fixture(scope="session")

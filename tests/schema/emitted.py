@@ -10,6 +10,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from tests.schema import records
 
 from streamgauge import names
 from streamgauge.analysis import StreamReport
@@ -22,6 +23,9 @@ from streamgauge.analysis.report import (
     TokenUsage,
     ToolCallReport,
 )
+from streamgauge.ledger.entry import Entry
+from streamgauge.ledger.facts import EffectMoved, Reconciled
+from streamgauge.ledger.states import EffectState, Step
 from streamgauge.names import FailureMode, Fault, Finding, Initiator, Mark, Outcome, Phase, Provenance, State
 from streamgauge.recording import Call
 from streamgauge.settings import Settings
@@ -139,7 +143,7 @@ class Emitted:
     logs: Any
 
 
-def emit(*reports: StreamReport, **settings: Any) -> Emitted:
+def emit(*reports: StreamReport, effects: bool = False, **settings: Any) -> Emitted:
     """Send reports through the real Signals room, with every log event switched on."""
     spans, logs, reader = InMemorySpanExporter(), InMemoryLogRecordExporter(), InMemoryMetricReader()  # type: ignore[no-untyped-call]
     tracers, loggers, meters = TracerProvider(), LoggerProvider(), MeterProvider([reader])
@@ -156,10 +160,45 @@ def emit(*reports: StreamReport, **settings: Any) -> Emitted:
     )
     for report in reports:
         _stream(signals, report)
+    if effects:
+        _effects(signals)
     collected = reader.get_metrics_data()
     for provider in (tracers, loggers, meters):
         provider.shutdown()
     return Emitted(spans.get_finished_spans(), collected, logs.get_finished_logs())
+
+
+def _effects(signals: Signals) -> None:
+    listen = signals.effects(Statistics())
+    asked = Entry(
+        key="resp_1:call_1",
+        attempt=1,
+        tool="send_invoice_email",
+        kind="external_message",
+        state=EffectState.APPROVED,
+        args_hash="9f86d081",
+        token="t",
+        intended_ns=START,
+        changed_ns=START,
+        stream_ref=COMPLETED.stream_id,
+        tool_call_id="call_1",
+        asked_ns=START,
+    )
+    done, second = replace(asked, state=EffectState.COMMITTED), 10**9
+    listen(EffectMoved(asked, Step.APPROVE, EffectState.AWAITING_APPROVAL, START + second))
+    listen(EffectMoved(done, Step.COMMIT, EffectState.STARTED, START + 2 * second))
+    ids = {"trace_id": "ab" * 16, "span_id": "cd" * 8}
+    listen(Reconciled(replace(records.RECORD, at_ns=START + 3 * second, trace=ids)))
+
+
+class Statistics:
+    """What a ledger says of itself when metrics are collected."""
+
+    unreconciled = 1
+    unreconciled_oldest_age = 2.5
+
+    def statistics(self) -> "Statistics":
+        return self
 
 
 def _stream(signals: Signals, report: StreamReport) -> None:

@@ -19,10 +19,14 @@ from streamgauge.schema.generate import RECORDS
 from streamgauge.testing.signals import logs_to_otlp, metrics_to_otlp, spans_to_otlp
 
 EMITTED = emitted.emit(*emitted.REPORTS)
+EFFECTS = emitted.emit(effects=True)
 VALID: dict[str, Any] = {
     "spans": spans_to_otlp(EMITTED.spans),
     "metrics": metrics_to_otlp(EMITTED.metrics),
     "logs": logs_to_otlp(EMITTED.logs),
+    "effect spans": spans_to_otlp(EFFECTS.spans),
+    "effect metrics": metrics_to_otlp(EFFECTS.metrics),
+    "effect logs": logs_to_otlp(EFFECTS.logs),
     "report": emitted.COMPLETED.to_dict(),
     "cancelled report": emitted.CANCELLED.to_dict(),
     "reconciliation": records.RECORD.to_dict(),
@@ -149,6 +153,14 @@ MUTATIONS: list[tuple[str, str, Mutation]] = [
         "attribute.duplicate",
         "spans",
         lambda v: span_of(v)["attributes"].append({"key": names.STATE, "value": {"stringValue": "complete"}}),
+    ),
+    ("span.kind", "effect spans", lambda v: span_of(v).update(kind=3)),
+    ("span.name", "effect spans", lambda v: span_of(v).update(name="reconcile")),
+    ("attribute.missing", "effect spans", lambda v: drop(span_of(v), names.STREAM_ID)),
+    (
+        "attribute.missing",
+        "effect logs",
+        lambda v: drop(v["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0], names.TOOL_NAME),
     ),
     ("span.kind", "spans", lambda v: span_of(v).update(kind=1)),
     ("span.name", "spans", lambda v: span_of(v).update(name="POST /v1/chat/completions")),

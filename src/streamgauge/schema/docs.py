@@ -16,7 +16,7 @@ from streamgauge.schema.check.findings import RULES as CHECKS
 from streamgauge.schema.diff import RULES as CHANGES
 from streamgauge.schema.diff import Change, Level, changes, edition, released
 from streamgauge.schema.generate import RECORDS, identifier, render
-from streamgauge.schema.model import HERE, OURS, STREAM_SPAN, Attribute, Registry, Signal, Use
+from streamgauge.schema.model import HERE, OURS, RECONCILIATION_SPAN, STREAM_SPAN, Attribute, Registry, Signal, Use
 
 EXAMPLES = HERE / "examples"
 TARGET = Path("docs/schema")
@@ -35,6 +35,7 @@ def pages(registry: Registry, examples: Path = EXAMPLES) -> dict[str, str]:
     context: dict[str, Any] = {
         "registry": registry,
         "span": registry.spans[STREAM_SPAN],
+        "reconciliation": registry.spans[RECONCILIATION_SPAN],
         "events": ours(registry.events),
         "metrics": ours(registry.metrics),
         "standard_metrics": [metric for metric in registry.metrics.values() if not metric.name.startswith(OURS)],

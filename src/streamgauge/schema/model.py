@@ -13,7 +13,7 @@ from streamgauge.errors import SchemaError
 HERE = Path(__file__).parent
 REGISTRY, CONVENTIONS, RELEASED = HERE / "registry", HERE / "conventions", HERE / "released"
 OURS = "streamgauge."
-STREAM_SPAN = "streamgauge.stream"
+STREAM_SPAN, RECONCILIATION_SPAN = "streamgauge.stream", "streamgauge.reconciliation"
 
 
 @dataclass(frozen=True, slots=True)

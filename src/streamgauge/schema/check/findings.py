@@ -90,10 +90,12 @@ RULES: dict[str, Rule] = {
     ),
     "attribute.duplicate": Rule(_E, "A key appears twice.", "Keys are unique within one signal."),
     "span.kind": Rule(
-        _E, "The span of a stream is not of kind CLIENT.", "The call is made by a client, so is its span."
+        _E, "The span is not of the kind that the registry says.", "CLIENT for a stream, INTERNAL for a reconciliation."
     ),
     "span.name": Rule(
-        _W, "The span is not named `{operation} {model}`.", "The GenAI conventions name inference spans so."
+        _W,
+        "The span is not named as its kind is.",
+        "`{operation} {model}`, as the GenAI conventions say; `reconcile {verdict}`.",
     ),
     "span.times": Rule(
         _E, "The span ends before it begins, or was never ended.", "End the span once, with its own clock."

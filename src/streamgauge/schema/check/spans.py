@@ -8,7 +8,7 @@ from streamgauge.schema.check.attributes import Report, complete, read
 from streamgauge.schema.check.tables import Tables
 from streamgauge.schema.model import OURS
 
-_CLIENT = (3, "SPAN_KIND_CLIENT")
+_CLIENT, _INTERNAL = (3, "SPAN_KIND_CLIENT"), (1, "SPAN_KIND_INTERNAL")
 _STATUS = {
     0: "UNSET",
     1: "OK",
@@ -33,24 +33,37 @@ def check_span(span: dict[str, Any], tables: Tables, report: Report, path: str) 
         return False
     for finding in told:
         report(*finding)
+    if names.RECONCILIATION_VERDICT in found:
+        _reconciliation(span, found, tables, report, path)
+    else:
+        _stream(span, found, tables, report, path)
+    return True
+
+
+def _stream(span: dict[str, Any], found: dict[str, Any], tables: Tables, report: Report, path: str) -> None:
     complete(found, tables.stream, report, path)
+    words = [found[key] for key in (names.OPERATION_NAME, names.REQUEST_MODEL) if key in found]
+    _identity(span, _CLIENT, " ".join(words), report, path)
     start, end = int(span.get("startTimeUnixNano", 0)), int(span.get("endTimeUnixNano", 0))
     if end < start:
         report("span.times", path, f"start {start}, end {end}")
-    _identity(span, found, report, path)
     _status(span, found, report, path)
     _first_times(found, (end - start) / 1e9, report, path)
     _usage(found, report, path)
     _events(span, found, tables, report, path)
-    return True
 
 
-def _identity(span: dict[str, Any], found: dict[str, Any], report: Report, path: str) -> None:
-    if span.get("kind") not in _CLIENT:
-        report("span.kind", f"{path}.kind", f"kind {span.get('kind')!r}")
-    words = [found[key] for key in (names.OPERATION_NAME, names.REQUEST_MODEL) if key in found]
-    if names.SPAN_OWNER not in found and span.get("name") != " ".join(words):
-        report("span.name", f"{path}.name", f"{span.get('name')!r}, expected {' '.join(words)!r}")
+def _reconciliation(span: dict[str, Any], found: dict[str, Any], tables: Tables, report: Report, path: str) -> None:
+    complete(found, tables.reconciliation, report, path)
+    _identity(span, _INTERNAL, f"reconcile {found[names.RECONCILIATION_VERDICT]}", report, path)
+    _events(span, found, tables, report, path)
+
+
+def _identity(span: dict[str, Any], kinds: tuple[object, ...], name: str, report: Report, path: str) -> None:
+    if span.get("kind") not in kinds:
+        report("span.kind", f"{path}.kind", f"kind {span.get('kind')!r}, expected {kinds[1]}")
+    if span.get("name") != name:
+        report("span.name", f"{path}.name", f"{span.get('name')!r}, expected {name!r}")
 
 
 def _status(span: dict[str, Any], found: dict[str, Any], report: Report, path: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from streamgauge.schema.model import OURS, STREAM_SPAN, Attribute, Registry, Signal
+from streamgauge.schema.model import OURS, RECONCILIATION_SPAN, STREAM_SPAN, Attribute, Registry, Signal
 
 _FIELD = {"string": "stringValue", "int": "intValue", "double": "doubleValue", "boolean": "boolValue"}
 _NUMBER: dict[str, Callable[[Any], int | float]] = {"int": int, "double": float}
@@ -51,6 +51,7 @@ class Tables:
     url: str
     values: Mapping[str, Value]
     stream: Shape
+    reconciliation: Shape
     events: Mapping[str, Shape]
     metrics: Mapping[str, Shape]
 
@@ -62,6 +63,7 @@ def compiled(registry: Registry) -> Tables:
         registry.url,
         {key: _value(attribute) for key, attribute in registry.attributes.items()},
         _shape(registry.spans[STREAM_SPAN]),
+        _shape(registry.spans[RECONCILIATION_SPAN]),
         {name: _shape(event) for name, event in registry.events.items()},
         {name: _shape(metric) for name, metric in registry.metrics.items()},
     )
