@@ -22,9 +22,10 @@ LOOKALIKES = {
     "gen_ai.": "the conventions' namespace, cut off to make a constant",
     "gen_ai.client.": "the same, of their metrics",
 }
-"""Strings that look like a name of the registry and are none, with the reason; in this room alone, but for EVERYWHERE."""
+"""Strings that look like a name of the registry and are none, with the reason; allowed in this room alone."""
 
 EVERYWHERE = ("streamgauge.stream",)
+"""Those of them that other rooms may spell, too."""
 
 
 def modules() -> set[str]:
