@@ -46,7 +46,7 @@ def test_names_are_taken_with_dashes_too_and_none_is_all() -> None:
 
 
 def test_a_wrong_name_is_told_with_what_exists() -> None:
-    with pytest.raises(ConfigError, match="healthy.*user_stop") as told:
+    with pytest.raises(ConfigError, match=r"healthy.*user_stop") as told:
         chosen(["stall", "nope"])
     assert told.value.value == "nope"
 
@@ -62,11 +62,9 @@ def test_each_row_has_a_stream_and_what_is_left_over_is_healthy() -> None:
 
 
 def test_each_row_is_read_through_each_of_its_surfaces() -> None:
-    jobs = plan.listed(chosen(["healthy", "reset"]), 24, seed=0)
-    doors = {(job.story.name, job.api, job.surface) for job in jobs}
-    assert doors == {
-        (story.name, api, door) for story, api in plan.rows(chosen(["healthy", "reset"])) for door in story.surfaces
-    }
+    stories = chosen(["healthy", "reset"])
+    doors = {(job.story.name, job.api, job.surface) for job in plan.listed(stories, 24, seed=0)}
+    assert doors == {(story.name, api, door) for story, api in plan.rows(stories) for door in story.surfaces}
 
 
 @pytest.mark.parametrize("total", [1, 7, 154, 420])

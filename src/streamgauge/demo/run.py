@@ -69,7 +69,7 @@ def run(options: Options, show: Show) -> Summary:
             took = time.monotonic() - began
         found = evidence(tally, _settled(provider))
         begun = [job for job in jobs if job.begun]  # all of them, unless it was interrupted
-        costs = overhead.measure(provider)
+        costs = overhead.measure(provider) if begun == jobs else ()
     return Summary(options.seed, took, rows_of(begun, found), times_of(begun, found), costs, tally)
 
 

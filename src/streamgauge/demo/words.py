@@ -135,7 +135,7 @@ def _seconds(value: float | None) -> str:
 
 def _overhead(summary: Summary) -> Table:
     return Table(
-        "Overhead: CPU time per chunk, bare SDK and observed, start and end of the stream included; on this machine, now",
+        "Overhead: CPU time per chunk, bare SDK and observed, start and end of the stream included; here and now",
         ("API", "chunks", "bare µs", "observed µs", "ratio"),
         tuple(
             (cost.api, str(cost.chunks), f"{cost.bare_us:.1f}", f"{cost.observed_us:.1f}", f"{cost.ratio:.3f}")
