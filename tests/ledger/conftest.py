@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -108,7 +109,7 @@ class Postgres:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _run(self, program: str, *args: str) -> None:
-        identity = {} if self._user is None else {"user": self._user.pw_uid, "group": self._user.pw_gid}
+        identity: dict[str, Any] = {} if self._user is None else {"user": self._user.pw_uid, "group": self._user.pw_gid}
         environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(self.directory)}
         subprocess.run(
             [self._binaries / program, *args],

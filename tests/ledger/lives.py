@@ -1,8 +1,8 @@
 """Lives of a process that is killed with SIGKILL, and a witness outside that knows what really happened.
 
-    python lives.py walk URL WITNESS PATH      kill a fresh process at its first, second, third ... step through PATH, until it survives
+    python lives.py walk URL WITNESS PATH   kill a process at its first, second ... step of PATH, until one survives
     python lives.py work URL WITNESS NAME SEED work through jobs until somebody kills it
-    python lives.py random URL WITNESS KILLS SEED LONGEST   start `work`, kill it within LONGEST seconds, again and again
+    python lives.py random URL WITNESS KILLS SEED LONGEST   start `work`, kill it within LONGEST seconds, again
 
 `walk` and `random` fork every life from one process that has imported everything, so that a life costs milliseconds.
 """
@@ -16,7 +16,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from streamgauge.ledger import ApprovalRequired, EffectRefused, LedgerSettings, NoEffect, Policy, StoreUnavailable
 from streamgauge.ledger.ledger import Ledger
@@ -127,20 +129,18 @@ PATHS: dict[str, Callable[[Ledger, World, str], None]] = {
 }
 
 
-def open_ledger(url: str, world: World, **choices: object) -> Ledger:
+def open_ledger(url: str, world: World, **choices: Any) -> Ledger:
     """A ledger whose probes tell the truth."""
     ledger = Ledger(url, LedgerSettings(lease=0.05, probe_backoff=0.001), **choices)
-    ledger.probe("*", lambda entry: world.done()[entry.compensates and f"undo-{entry.compensates}" or entry.key] > 0)
+    ledger.probe("*", lambda entry: world.done()[(entry.compensates and f"undo-{entry.compensates}") or entry.key] > 0)
     ledger.compensate("charge", lambda entry: world.do(f"undo-{entry.key}"))
     return ledger
 
 
 def take(ledger: Ledger, world: World, path: str, name: str) -> None:
     """One path, as a caller that survives refusals, failures of the tool and a database that is away."""
-    try:
+    with contextlib.suppress(EffectRefused, ConnectionError, NoEffect, StoreUnavailable):
         PATHS[path](ledger, world, name)
-    except (EffectRefused, ConnectionError, NoEffect, StoreUnavailable):
-        pass
 
 
 def _die_at(step: int) -> Callable[[object, str, object], None]:
@@ -218,7 +218,7 @@ def kill_at_random(url: str, witness: str, kills: int, seed: int, longest: float
     rng = random.Random(seed)
     open_ledger(url, World(witness)).close()  # every driver is imported now, not in every life
     for life in range(kills):
-        pid = _life(lambda life=life: work(url, witness, f"life{life}", seed))
+        pid = _life(partial(work, url, witness, f"life{life}", seed))
         time.sleep(rng.uniform(0.02, longest))
         os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)

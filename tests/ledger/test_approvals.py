@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from streamgauge.ledger import (
@@ -16,13 +18,13 @@ from streamgauge.ledger.ledger import Ledger
 CONFIRM = Policy("confirm", expires_after=60)
 
 
-def ask(ledger, args=None, policy=CONFIRM, **declared):
+def ask(ledger: Any, args: Any = None, policy: Any = CONFIRM, **declared: Any) -> Any:
     with ledger.effect("charge", key="k", args=args, policy=policy, **declared) as effect:
         effect.committed()
     return effect.entry
 
 
-def state(ledger):
+def state(ledger: Any) -> Any:
     return ledger.entries(key="k")[-1].state
 
 
@@ -43,7 +45,7 @@ def test_an_effect_to_be_confirmed_waits_runs_once_approved_and_only_once(ledger
     assert ask(ledger).state == "committed"
     with pytest.raises(Exception, match="committed"):
         ask(ledger)
-    assert [round(fact.approval_ns / 1e9) for fact in decisions] == [12]
+    assert [round((fact.approval_ns or 0) / 1e9) for fact in decisions] == [12]
     assert round(ledger.statistics().approval_seconds) == 12
     assert ledger.statistics().approvals == 1
 

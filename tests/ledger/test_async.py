@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from typing import Any
 
 import anyio
 import pytest
@@ -9,7 +10,7 @@ from streamgauge.ledger import NoEffect
 from streamgauge.ledger.ledger import Ledger
 
 
-def entries(ledger):
+def entries(ledger: Any) -> Any:
     return [(str(entry.state), entry.reason) for entry in ledger.entries()]
 
 
@@ -89,7 +90,7 @@ def test_under_a_cancelled_anyio_scope_every_await_is_cancelled_again_and_the_wr
     async def main():
         with Ledger(url) as ledger:
 
-            async def send():
+            async def send() -> None:
                 async with ledger.effect("send"):
                     try:
                         await anyio.sleep_forever()
@@ -146,3 +147,9 @@ async def test_many_tasks_share_commits_and_none_is_lost(ledger):
 
     assert await asyncio.gather(*(send(n) for n in range(100))) == list(range(100))
     assert [state for state, _ in entries(ledger)] == ["committed"] * 100
+
+
+async def test_a_block_may_say_that_it_committed_off_the_event_loop(ledger):
+    async with ledger.effect("send", record_result=True) as effect:
+        assert await effect.acommitted(7) == 7
+    assert ledger.entries()[0].result == 7

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -8,7 +9,7 @@ from streamgauge.ledger import ApprovalRequired, Policy
 from streamgauge.ledger.ledger import Ledger
 
 
-def run(*args, url):
+def run(*args: Any, url: Any) -> Any:
     return CliRunner().invoke(main, [*args, "--ledger", url])
 
 

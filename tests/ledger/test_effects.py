@@ -4,6 +4,7 @@ import datetime
 import decimal
 import logging
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,11 @@ from streamgauge.ledger import (
 from streamgauge.ledger.ledger import Ledger
 
 
-def states(ledger):
+def running() -> Any:
+    return current_effect()
+
+
+def states(ledger: Any) -> Any:
     return [entry.state for entry in ledger.entries()]
 
 
@@ -171,7 +176,7 @@ def test_an_unknown_effect_is_not_run_again(ledger):
 def test_the_key_is_offered_to_the_tool(ledger):
     @ledger.effect(tool_call_arg="call", offer_key_as="idempotency_key")
     def charge(amount, call, idempotency_key):
-        assert current_effect().idempotency_key == idempotency_key
+        assert running().idempotency_key == idempotency_key
         return idempotency_key
 
     assert charge(3, "resp_9#call_2") == "resp_9#call_2:charge"
@@ -215,7 +220,7 @@ def test_the_real_sdk_objects_are_read(ledger):
 def test_the_context_gives_stream_and_tool_call(ledger):
     @ledger.effect
     def send(n):
-        return current_effect().reference
+        return running().reference
 
     with came_from("resp_1#call_1"):
         assert send(1) == "resp_1#call_1"
@@ -254,7 +259,7 @@ def test_only_allow_listed_arguments_are_kept(ledger):
 def test_self_and_ignored_arguments_are_no_part_of_the_wish(ledger):
     class Mailer:
         @ledger.effect(ignore_args=("session",), key_arg="key")
-        def send(self, to, session, key):
+        def send(self, to, session, key):  # noqa: ARG002 - what is ignored is the point
             return to
 
     assert Mailer().send("a", object(), "k1") == "a"
@@ -345,7 +350,7 @@ def test_a_ledger_may_know_its_tools(url):
     with Ledger(url, tools=("send",)) as ledger:
         with ledger.effect("send"):
             pass
-        with pytest.raises(UnknownTool, match="sned.*known: send"), ledger.effect("sned"):
+        with pytest.raises(UnknownTool, match=r"sned.*known: send"), ledger.effect("sned"):
             pytest.fail("must not run")
 
 
@@ -367,7 +372,7 @@ def test_hints_of_mcp_count_only_if_trusted(ledger, hints, trusted, kind, idempo
 
 
 def test_listeners_hear_every_step_and_their_failures_go_no_further(ledger, caplog):
-    heard = []
+    heard: list[Any] = []
 
     def broken(fact):
         raise RuntimeError("listener")
@@ -384,7 +389,7 @@ def test_listeners_hear_every_step_and_their_failures_go_no_further(ledger, capl
 
 
 def test_a_refusal_is_a_fact_with_a_closed_reason(ledger):
-    heard = []
+    heard: list[Any] = []
     with ledger.effect("t", key="k"):
         pass
     ledger.on_change(heard.append)
@@ -397,7 +402,7 @@ async def test_async_functions_and_blocks_behave_alike(ledger):
     @ledger.effect(record_result=True)
     async def send(n):
         await asyncio.sleep(0)
-        return {"n": n, "key": current_effect().idempotency_key}
+        return {"n": n, "key": running().idempotency_key}
 
     result = await send(1)
     async with ledger.effect("block", key="b") as effect:
@@ -412,9 +417,9 @@ async def test_async_functions_and_blocks_behave_alike(ledger):
 async def test_concurrent_tasks_each_see_their_own_effect(ledger):
     @ledger.effect
     async def send(n):
-        before = current_effect().idempotency_key
+        before = running().idempotency_key
         await asyncio.sleep(0)
-        return before == current_effect().idempotency_key, before
+        return before == running().idempotency_key, before
 
     results = await asyncio.gather(*(send(n) for n in range(20)))
     assert all(same for same, _ in results)
@@ -425,14 +430,14 @@ def test_the_module_s_own_effect_uses_the_ledger_of_the_process(tmp_path, monkey
     monkeypatch.setenv("STREAMGAUGE_LEDGER_URL", f"sqlite:///{tmp_path}/own.db")
 
     @room.effect(kind="external_message", reversible=False)
-    def send(invoice_id):
+    def send(invoice_id: int) -> int:
         return invoice_id
 
     try:
         assert room.current_ledger(open_default=False) is None
         assert send(3) == 3
-        assert [entry.tool for entry in room.current_ledger().entries()] == ["send"]
-        replaced = streamgauge.ledger(f"sqlite:///{tmp_path}/other.db")
+        assert [entry.tool for entry in room.open_ledger().entries()] == ["send"]
+        replaced = streamgauge.ledger(f"sqlite:///{tmp_path}/other.db")  # type: ignore[operator]
         assert room.current_ledger() is replaced
     finally:
         room.close_ledger()

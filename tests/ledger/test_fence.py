@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from streamgauge.ledger.ledger import Ledger
 from streamgauge.ledger.verdict import FENCING
 
 
-def start(ledger, n=0, stream="resp_1"):
+def start(ledger: Any, n: Any = 0, stream: Any = "resp_1") -> Any:
     with ledger.effect("send", key=f"{stream}-{n}", stream=stream):
         pass
 
@@ -61,7 +62,7 @@ def test_trying_again_behind_the_fence_writes_no_further_attempts(ledger):
 
 @pytest.mark.parametrize("mode", ["warn", "off"])
 def test_a_fence_that_only_warns_lets_it_start_and_says_so(url, mode):
-    heard = []
+    heard: list[Any] = []
     with Ledger(url, fence=mode) as ledger:
         ledger.on_change(heard.append)
         ledger.cancel("resp_1", "user_stop")
@@ -111,12 +112,12 @@ def test_in_a_race_every_effect_either_started_before_the_cancel_or_not_at_all(a
                 thread.start()
             for thread in threads:
                 thread.join()
-        stops = {stream.ref: stream.stopped_ns for stream in ledger.streams()}
+        stops = {stream.ref: stream.stopped_ns or 0 for stream in ledger.streams()}
         entries = ledger.entries()
     assert len(entries) == 120
     started = [entry for entry in entries if entry.started_ns is not None]
     assert len(started) == len(ran)
-    assert all(entry.started_ns < stops[entry.stream_ref] for entry in started)
+    assert all((entry.started_ns or 0) < stops[entry.stream_ref or ""] for entry in started)
     assert {entry.state for entry in entries} <= {"committed", "never_started"}
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -63,7 +64,13 @@ class Model:
         if "unknown" in states:
             return "unknown"
         if stopped:
-            return "partial_commit" if any(s in STANDS for s in states) else "compensated" if "compensated" in states else "clean"
+            return (
+                "partial_commit"
+                if any(s in STANDS for s in states)
+                else "compensated"
+                if "compensated" in states
+                else "clean"
+            )
         if any(s in ABSENT for s in states):
             return "effect_failed"
         return "compensated" if "compensated" in states else "consistent" if states else "clean"
@@ -84,11 +91,11 @@ class Books(RuleBasedStateMachine):
         url = f"sqlite:///{self.directory}/effects.db"
         ledger = Ledger(url, clock=self.clock, lease=LEASE, probe_backoff=BACKOFF, settle_deadline=10)
         ledger.probe("send", lambda entry: self.model.happened.get(entry.key, 0) > 0)
-        ledger.compensate("send", lambda entry: None)
+        ledger.compensate("send", lambda _: None)
         return ledger
 
     @rule(target=running, key=keys, args=st.integers(1, 2), stream=streams, confirm=st.booleans())
-    def begin(self, key: str, args: int, stream: str | None, confirm: bool):  # type: ignore[no-untyped-def]
+    def begin(self, key: str, args: int, stream: str | None, confirm: bool):
         model = self.model
         policy = Policy("confirm", expires_after=EXPIRES) if confirm else Policy()
         execution = self.ledger.effect("send", key=key, args={"n": args}, stream=stream, policy=policy).execution()
@@ -137,7 +144,12 @@ class Books(RuleBasedStateMachine):
         if how.startswith("die"):
             self.ledger._in_flight.discard(execution.entry.token)
             return
-        {"commit": execution.committed, "fail": execution.failed_no_effect, "lose": execution.unknown}[how]()
+        tell: dict[str, Callable[[], object]] = {
+            "commit": execution.committed,
+            "fail": execution.failed_no_effect,
+            "lose": execution.unknown,
+        }
+        tell[how]()
         if before == "started":
             self.model.state[key] = {"commit": "committed", "fail": "failed_no_effect", "lose": "unknown"}[how]
         self._resolve_if_seen(key, how, before)
@@ -229,7 +241,11 @@ class Books(RuleBasedStateMachine):
     def _check_records(self) -> None:
         records = {record["stream"]: record for record in self.ledger.reconciliations()}
         for stream, outcome in self.model.outcome.items():
-            open_ = [k for k, s in self.model.state.items() if self.model.stream[k] == stream and s in ("started", "awaiting_approval", "approved")]
+            open_ = [
+                k
+                for k, s in self.model.state.items()
+                if self.model.stream[k] == stream and s in ("started", "awaiting_approval", "approved")
+            ]
             if outcome is not None and not open_ and stream in self.model.stream.values():
                 assert records[stream]["settled"]
                 assert records[stream]["verdict"] == self.model.verdict(stream), (stream, self.model.state)

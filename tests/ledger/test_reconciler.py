@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import pytest
 
@@ -11,15 +12,21 @@ from streamgauge.ledger import EffectInputError, NoEffect, Reconciled, UnknownTo
 from streamgauge.ledger.ledger import Ledger
 from streamgauge.ledger.owner import alive, owner
 
+
+def note(into: list[str], key: str, answer: bool) -> bool:
+    into.append(key)
+    return answer
+
+
 DEAD = "elsewhere;1;1"
 
 
-def lose(ledger, key="k", tool="send", stream=None, **declared):
+def lose(ledger: Any, key: Any = "k", tool: Any = "send", stream: Any = None, **declared: Any) -> Any:
     with pytest.raises(ConnectionError), ledger.effect(tool, key=key, stream=stream, **declared):
         raise ConnectionError
 
 
-def start_and_die(url, *, ref="", announce=False):
+def start_and_die(url: Any, *, ref: Any = "", announce: Any = False) -> Any:
     """A process that starts an effect and is gone."""
     script = """
 import sys, os, streamgauge.ledger as l
@@ -33,7 +40,7 @@ os._exit(9)
     subprocess.run([sys.executable, "-c", script, url, ref, "1" if announce else ""], check=False)
 
 
-def states(ledger):
+def states(ledger: Any) -> Any:
     return {entry.key: str(entry.state) for entry in ledger.entries()}
 
 
@@ -42,17 +49,17 @@ def states(ledger):
     [(True, "reconciled_committed", "partial_commit"), (False, "reconciled_absent", "clean")],
 )
 def test_a_probe_resolves_unknown_and_the_record_is_written_again(ledger, answer, state, verdict):
-    asked = []
+    asked: list[str] = []
     lose(ledger, stream="resp_1")
     ledger.end_stream("resp_1", "cancelled", "user_stop")
-    ledger.probe("send", lambda entry: asked.append(entry.key) or answer)
+    ledger.probe("send", lambda entry: note(asked, entry.key, answer))
     report = ledger.reconcile()
     assert (report.probed, report.resolved, report.records, report.unresolved) == (1, 1, 0, 0)
     assert (asked, states(ledger)) == (["k"], {"k": state})
     assert [record["verdict"] for record in ledger.reconciliations()] == [verdict]
 
 
-async def _async_probe(entry):
+async def _async_probe(entry: Any) -> Any:
     await asyncio.sleep(0)
     return entry.key == "k"
 
@@ -71,11 +78,11 @@ def test_without_a_probe_unknown_stays_and_is_counted(ledger):
     assert ledger.statistics().unreconciled == 1
 
 
-def raising(_):
+def raising(_: Any) -> Any:
     raise OSError("secret host name")
 
 
-def hanging(_):
+def hanging(_: Any) -> Any:
     threading.Event().wait(2)
 
 
@@ -251,7 +258,7 @@ def test_compensations_run_by_themselves_only_if_policy_says_so_and_only_for_rev
     assert verdicts == {"a": "compensated", "b": "consistent", "c": "partial_commit"}
 
 
-def _stop_in_the_middle(url):
+def _stop_in_the_middle(url: Any) -> Any:
     """A reconciler that dies inside the compensation."""
     script = """
 import sys, os, streamgauge.ledger as l
@@ -264,7 +271,7 @@ ledger.reconcile()
 
 @pytest.mark.parametrize(("probe", "state"), [(True, "compensated"), (None, "compensation_failed")])
 def test_a_compensation_that_died_is_not_run_again(url, clock, probe, state):
-    runs = []
+    runs: list[Any] = []
     with Ledger(url) as ledger:
         with ledger.effect("charge", key="k", reversible=True, compensate=runs.append):
             pass
@@ -307,7 +314,7 @@ def test_two_reconcilers_never_work_on_the_same_entry(any_url):
         for n in range(60):
             lose(one, key=f"k{n}")
         for ledger in (one, two):
-            ledger.probe("send", lambda entry: asked.append(entry.key) or True)
+            ledger.probe("send", lambda entry: note(asked, entry.key, True))
         threads = [threading.Thread(target=ledger.reconcile) for ledger in (one, two, one, two)]
         for thread in threads:
             thread.start()
@@ -372,7 +379,7 @@ def test_a_clock_that_goes_backwards_disturbs_neither_order_nor_durations(ledger
 
 
 def test_records_go_to_a_file_of_json_lines_and_to_a_callable(url, tmp_path):
-    bodies = []
+    bodies: list[Any] = []
     with Ledger(url, jsonl=tmp_path / "records.jsonl") as ledger, Ledger(url, jsonl=bodies.append) as other:
         for book, ref in ((ledger, "a"), (other, "b")):
             with book.effect("send", stream=ref):

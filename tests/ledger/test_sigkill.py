@@ -10,10 +10,11 @@ import threading
 import time
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from streamgauge.ledger.entry import Entry
+from streamgauge.ledger.entry import Entry, StreamRow
 from streamgauge.ledger.ledger import Ledger
 from streamgauge.ledger.states import Meaning
 
@@ -36,11 +37,11 @@ def settle_everything(ledger: Ledger) -> None:
     """Reconcile until nothing is open."""
     deadline = time.monotonic() + 30
     while ledger.reconcile().unresolved or ledger.statistics().open_streams:
-        assert time.monotonic() < deadline, [e for e in ledger.entries(unsettled=True)][:3]
+        assert time.monotonic() < deadline, ledger.entries(unsettled=True)[:3]
         time.sleep(0.01)
 
 
-def check(ledger: Ledger, world: "lives.World") -> None:
+def check(ledger: Ledger, world: Any) -> None:
     """The ledger against the witness."""
     done = world.done()
     attempts: dict[str, list[Entry]] = defaultdict(list)
@@ -69,10 +70,13 @@ def _check_records(ledger: Ledger, done: dict[str, int], attempts: dict[str, lis
     for stream in ledger.streams():
         keys = of_stream[stream.ref]
         if keys:
-            assert records[stream.ref]["verdict"] == _truth(stream, [done[key] for key in keys]), (stream, records[stream.ref])
+            assert records[stream.ref]["verdict"] == _truth(stream, [done[key] for key in keys]), (
+                stream,
+                records[stream.ref],
+            )
 
 
-def _truth(stream, happened) -> str:  # type: ignore[no-untyped-def]
+def _truth(stream: StreamRow, happened: list[int]) -> str:
     if stream.stopped_ns is None:
         return "consistent" if all(happened) else "effect_failed"
     return "partial_commit" if any(happened) else "clean"
@@ -129,11 +133,16 @@ def test_four_processes_on_postgresql_killed_and_disconnected_at_random(postgres
     killer = threading.Thread(target=terminate)
     killer.start()
     command = [sys.executable, "-W", "ignore", str(SCRIPT), "random", postgres_url, str(witness), "10"]
-    workers = [subprocess.Popen([*command, str(seed), "1.0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) for seed in range(4)]
+    workers = [
+        subprocess.Popen([*command, str(seed), "1.0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for seed in range(4)
+    ]
     outputs = [worker.communicate() for worker in workers]
     over.set()
     killer.join()
-    assert [(out, worker.returncode) for (out, _), worker in zip(outputs, workers, strict=True)] == [(b"10\n", 0)] * 4, outputs
+    assert [(out, worker.returncode) for (out, _), worker in zip(outputs, workers, strict=True)] == [
+        (b"10\n", 0)
+    ] * 4, outputs
     assert terminated
     with lives.open_ledger(postgres_url, world, clock=lives.Later()) as ledger:
         settle_everything(ledger)

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,12 +17,12 @@ from streamgauge.ledger.tables import REVISIONS, metadata
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.sqlite"))
 
 
-def run(ledger, key="k"):
+def run(ledger: Any, key: Any = "k") -> Any:
     with ledger.effect("send", key=key):
         pass
 
 
-def states(ledger):
+def states(ledger: Any) -> Any:
     return {entry.key: str(entry.state) for entry in ledger.entries()}
 
 
@@ -30,9 +31,8 @@ def test_sqlite_says_itself_that_every_commit_is_forced_to_disk(ledger):
 
 
 def test_the_connection_that_writes_is_one_of_those(ledger):
-    pragma = lambda name: lambda c: c.exec_driver_sql(f"PRAGMA {name}").scalar()  # noqa: E731
-    assert ledger._database.write(pragma("synchronous")) == 2
-    assert ledger._database.write(pragma("journal_mode")) == "wal"
+    assert ledger._database.write(lambda c: c.exec_driver_sql("PRAGMA synchronous").scalar()) == 2
+    assert ledger._database.write(lambda c: c.exec_driver_sql("PRAGMA journal_mode").scalar()) == "wal"
 
 
 def test_postgresql_says_itself_that_every_commit_is_forced_to_disk(postgres_url):
@@ -78,7 +78,9 @@ def test_every_version_ever_released_opens_and_is_brought_up_to_date(path, tmp_p
         assert found == set(EffectState)
         assert states(ledger)["new"] == "committed"
         assert ledger.reconciliations(stream="completed")[0]["verdict"] == "consistent"
-        version = ledger._database.read(lambda c: c.exec_driver_sql("SELECT version_num FROM streamgauge_ledger_version").scalar())
+        version = ledger._database.read(
+            lambda c: c.exec_driver_sql("SELECT version_num FROM streamgauge_ledger_version").scalar()
+        )
     assert version == REVISIONS[-1]
 
 
@@ -103,24 +105,31 @@ def test_migrated_tables_are_the_tables_of_the_code(fixture, request):
 def test_a_newer_schema_is_refused_and_left_alone(url):
     with Ledger(url) as ledger:
         run(ledger)
-        ledger._database.write(lambda c: c.exec_driver_sql("UPDATE streamgauge_ledger_version SET version_num = '9999'"))
+        ledger._database.write(
+            lambda c: c.exec_driver_sql("UPDATE streamgauge_ledger_version SET version_num = '9999'")
+        )
     before = Path(url.removeprefix("sqlite:///")).read_bytes()
-    with pytest.raises(NewerSchema, match="9999.*upgrade") as refused:
+    with pytest.raises(NewerSchema, match=r"9999.*upgrade") as refused:
         Ledger(url)
     assert (refused.value.found, refused.value.known) == ("9999", REVISIONS[-1])
     assert Path(url.removeprefix("sqlite:///")).read_bytes() == before
 
 
 def test_threads_and_processes_that_open_a_new_file_at_once_all_succeed(url):
-    script = "import sys, streamgauge.ledger as l\nwith l.open_ledger(sys.argv[1]) as b:\n with b.effect('send', key=sys.argv[2]): pass"
-    processes = [subprocess.Popen([sys.executable, "-c", script, url, f"p{n}"], stderr=subprocess.PIPE) for n in range(4)]
+    script = """
+import sys, streamgauge.ledger as l
+with l.open_ledger(sys.argv[1]) as ledger, ledger.effect("send", key=sys.argv[2]): pass
+"""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", script, url, f"p{n}"], stderr=subprocess.PIPE) for n in range(4)
+    ]
     errors = []
 
     def open_and_run(n):
         try:
             with Ledger(url) as ledger:
                 run(ledger, f"t{n}")
-        except BaseException as error:  # noqa: BLE001 - reported below
+        except BaseException as error:
             errors.append(error)
 
     threads = [threading.Thread(target=open_and_run, args=(n,)) for n in range(8)]
@@ -164,7 +173,7 @@ def test_a_refusal_in_a_shared_commit_is_its_own_and_spoils_nothing(ledger):
     def attempt(key):
         try:
             run(ledger, key)
-        except Exception as error:  # noqa: BLE001 - compared below
+        except Exception as error:
             errors.append((key, type(error).__name__))
 
     with door._door:
@@ -204,7 +213,7 @@ def full(ledger):
     return ledger
 
 
-def fill_up(ledger):
+def fill_up(ledger: Any) -> Any:
     """Effects until the database has no room for one; how many ran."""
     for n in range(10_000):
         ran = []
@@ -276,9 +285,11 @@ def test_a_corrupted_file_is_named_and_never_taken_for_an_empty_one(url, damage)
     path = Path(url.removeprefix("sqlite:///"))
     data = bytearray(path.read_bytes())
     start = 0 if damage == "header" else 4096
-    data[start : start + (100 if damage == "header" else len(data))] = b"\xa5" * (100 if damage == "header" else len(data) - 4096)
+    data[start : start + (100 if damage == "header" else len(data))] = b"\xa5" * (
+        100 if damage == "header" else len(data) - 4096
+    )
     path.write_bytes(data)
-    with pytest.raises(StoreUnavailable, match="(not a database|malformed)"), Ledger(url) as ledger:
+    with pytest.raises(StoreUnavailable, match=r"(not a database|malformed)"), Ledger(url) as ledger:
         run(ledger, "new")
 
 
@@ -290,7 +301,7 @@ def test_a_directory_that_is_not_there_is_named(tmp_path):
 class Gate:
     """Lets the database of a ledger go away and come back."""
 
-    def __init__(self, monkeypatch):
+    def __init__(self, monkeypatch: Any) -> None:
         self.away = False
         write = Database.write
 
@@ -303,7 +314,8 @@ class Gate:
 
 
 def test_with_the_memory_policy_effects_run_loudly_and_are_written_when_the_store_is_back(url, monkeypatch, caplog):
-    gate, heard, ran = Gate(monkeypatch), [], []
+    gate, ran = Gate(monkeypatch), []
+    heard: list[Any] = []
     with Ledger(url, on_store_failure="memory") as ledger:
         ledger.on_change(heard.append)
         gate.away = True
@@ -317,7 +329,11 @@ def test_with_the_memory_policy_effects_run_loudly_and_are_written_when_the_stor
         assert states(ledger) == {"k": "committed", "next": "committed"}
         assert ledger.unstored == []
         assert [record["verdict"] for record in ledger.reconciliations()] == ["partial_commit"]
-    assert [fact.reason for fact in heard if isinstance(fact, StoreTrouble)] == ["away", "earlier writes are still owed", "earlier writes are still owed"]
+    assert [fact.reason for fact in heard if isinstance(fact, StoreTrouble)] == [
+        "away",
+        "earlier writes are still owed",
+        "earlier writes are still owed",
+    ]
     assert "kept in memory only, the start of send (k)" in caplog.text
 
 
@@ -377,5 +393,3 @@ def test_a_server_that_is_stopped_and_started_again_loses_nothing(postgres, post
             postgres.start()
         run(ledger, "after")
         assert states(ledger) == {"before": "committed", "after": "committed"}
-
-

@@ -1,5 +1,6 @@
 import itertools
 import random
+from typing import Any
 
 import pytest
 
@@ -11,13 +12,20 @@ from streamgauge.ledger.verdict import fingerprint, position, reconcile, verdict
 MS = 1_000_000
 
 
-def entry(state="committed", key="k", attempt=1, **values):
+def entry(state: Any = "committed", key: Any = "k", attempt: Any = 1, **values: Any) -> Any:
     times = {"started_ns": 100 * MS, "committed_ns": 200 * MS, "settled_ns": 200 * MS} if state == "committed" else {}
-    base = {"tool": "t", "kind": "x", "args_hash": "h", "token": "t", "intended_ns": 50 * MS, "changed_ns": 200 * MS}
+    base: dict[str, Any] = {
+        "tool": "t",
+        "kind": "x",
+        "args_hash": "h",
+        "token": "t",
+        "intended_ns": 50 * MS,
+        "changed_ns": 200 * MS,
+    }
     return Entry(key=key, attempt=attempt, state=EffectState(state), **base | times | values)
 
 
-def stream(outcome="completed", **values):
+def stream(outcome: Any = "completed", **values: Any) -> Any:
     return StreamRow("resp_1", 0, outcome=outcome, ended_ns=300 * MS, **values)
 
 
@@ -128,7 +136,7 @@ def test_the_record_says_everything_that_it_documents():
     assert [key for key in [*body, *body["effects"][0]] if f"`{key}`" not in documented] == []
 
 
-def facts_of_one_stream(ledger):
+def facts_of_one_stream(ledger: Any) -> Any:
     """What four processes would tell, each with the time at which it happened; any of them may flush first."""
     begin = lambda: ledger.begin_stream("resp_1", at_ns=10 * MS)  # noqa: E731
     cancel = lambda: ledger.cancel("resp_1", "user_stop", at_ns=250 * MS)  # noqa: E731

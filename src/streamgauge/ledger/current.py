@@ -3,6 +3,7 @@
 Opened on first use, or by `use_ledger(url)`, which is what calling `streamgauge.ledger(url)` does.
 """
 
+import atexit
 import os
 import threading
 from collections.abc import Callable
@@ -43,10 +44,11 @@ def use_ledger(url: str | None = None, **choices: Any) -> "Ledger":
     """Open a ledger and make it the one that `effect` uses; the one before is closed."""
     global _current
     opened = open_ledger(url, **choices)
+    atexit.register(opened.close)
     with _lock:
         before, _current = _current, opened
     if before is not None:
-        before.close()
+        _retire(before)
     return opened
 
 
@@ -62,7 +64,12 @@ def close_ledger() -> None:
     with _lock:
         before, _current = _current, None
     if before is not None:
-        before.close()
+        _retire(before)
+
+
+def _retire(before: "Ledger") -> None:
+    atexit.unregister(before.close)
+    before.close()
 
 
 def _books() -> Books:

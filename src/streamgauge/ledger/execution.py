@@ -152,6 +152,10 @@ class Execution:
         self._settle(Step.COMMIT, **kept)
         return result
 
+    async def acommitted(self, result: T = None) -> T:  # type: ignore[assignment]
+        """`committed`, off the event loop; a cancel meanwhile does not lose it."""
+        return await offload(lambda: self.committed(result))
+
     def failed_no_effect(self, reason: str = "the tool says that nothing happened") -> None:
         """Say that nothing happened, and that this is proven."""
         self._settle(Step.FAIL, reason=reason)

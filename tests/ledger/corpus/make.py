@@ -1,6 +1,8 @@
-"""Writes the corpus file of the newest schema version: every state, every kind of stream. Run once per release; released files never change.
+"""Writes the corpus file of the newest schema version.
 
-    python tests/ledger/corpus/make.py
+Every state, every kind of stream. Run once per release; released files never change.
+
+python tests/ledger/corpus/make.py
 """
 
 import contextlib
@@ -18,7 +20,9 @@ def main() -> None:
         raise SystemExit(f"{path} exists: a released file never changes")
     with Ledger(f"sqlite:///{path}") as ledger:
         for outcome in ("completed", "cancelled"):
-            with ledger.effect("send", key=f"{outcome}-1", stream=outcome, args={"n": 1}, show=("n",), record_result=True) as e:
+            with ledger.effect(
+                "send", key=f"{outcome}-1", stream=outcome, args={"n": 1}, show=("n",), record_result=True
+            ) as e:
                 e.committed({"id": 1})
             ledger.end_stream(outcome, outcome, "user_stop" if outcome == "cancelled" else None, shown_chars=3)
         ledger.observe_tool_call("cancelled", "dark", "tool")
