@@ -44,7 +44,7 @@ class Application:
                     stream_options={"include_usage": True},
                 ):  # fmt: skip
                     chunks += 1
-                    digest.update(repr([choice.delta for choice in chunk.choices]).encode())
+                    digest.update(repr([_content(choice.delta) for choice in chunk.choices]).encode())
             except Exception as raised:  # noqa: BLE001 - the kind of error is part of what the application notices
                 error = type(raised).__name__
         return {"fault": fault, "chunks": chunks, "digest": digest.hexdigest(), "error": error}
@@ -119,6 +119,10 @@ class Application:
             order = json.loads(line)
             action: Callable[..., Any] = getattr(self, order.pop("do"))
             print(json.dumps(action(**order)), flush=True)
+
+
+def _content(delta: Any) -> Any:
+    return delta.content, [(call.function.name, call.function.arguments) for call in delta.tool_calls or ()]
 
 
 def main() -> None:

@@ -56,11 +56,17 @@ def spans_of(path: Path) -> list[dict[str, Any]]:
     """Spans of a file of OTLP JSON, attributes as plain values."""
     return [
         span | {"attributes": plain(span.get("attributes", []))}
-        for line in path.read_text().splitlines()
-        for resource in json.loads(line)["resourceSpans"]
+        for request in requests_of(path)
+        for resource in request["resourceSpans"]
         for scope in resource["scopeSpans"]
         for span in scope["spans"]
     ]
+
+
+def requests_of(path: Path) -> list[dict[str, Any]]:
+    """The requests in a file that a collector writes, without the line that it is just writing."""
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def plain(attributes: list[dict[str, Any]]) -> dict[str, Any]:

@@ -78,13 +78,17 @@ def test_every_variable_has_a_default_and_is_described(file: Path):
 def test_the_collector_of_the_tests_has_the_components_that_the_files_name_and_no_others():
     manifest = yaml.safe_load((REPOSITORY / ".ci" / "collector" / "manifest.yaml").read_text())
     built = {
-        kind: {re.sub(r"(receiver|processor|exporter|extension)$", "", entry["gomod"].split()[0].rsplit("/", 1)[1]) for entry in manifest[kind]}
+        kind: {_component(entry["gomod"]) for entry in manifest[kind]}
         for kind in ("receivers", "processors", "exporters", "extensions")
-    }  # fmt: skip
+    }
     documents = [yaml.safe_load(file.read_text()) for file in (CONFIGURATION, *OVERLAYS.glob("*.yaml"))]
     for kind, components in built.items():
         named = {name.partition("/")[0].replace("_", "") for each in documents for name in each.get(kind, {})}
         assert {_short(name) for name in named} - {"loadbalancing"} == components - {"debug"}, kind
+
+
+def _component(module: str) -> str:
+    return re.sub(r"(receiver|processor|exporter|extension)$", "", module.split()[0].rsplit("/", 1)[1])
 
 
 def _short(name: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.conftest import HERE, plain, spans_of
+from streamgauge import names
+from tests.pipeline.conftest import HERE, plain, requests_of, spans_of
 from tests.pipeline.tools import OVERLAYS, Application, Collector, eventually, free_port
 
 FAULTS = ["healthy", "truncated", "tools", "reset", "error_event"] * 4
@@ -30,13 +31,21 @@ def application(tmp_path) -> Iterator[tuple[Application, dict[str, int]]]:
 
 def counted(directory: Path, name: str, failed: bool) -> float:
     """The newest sum of a metric of the OpenTelemetry SDK in the application: items that failed, or that did not."""
-    newest: dict[str, float] = {}
-    for line in (directory / "metrics.jsonl").read_text().splitlines():
-        for scope in json.loads(line)["resourceMetrics"][0]["scopeMetrics"]:
-            for metric in scope["metrics"]:
-                if metric["name"] == name:
-                    newest |= {_key(point): float(point["asInt"]) for point in metric["sum"]["dataPoints"]}
-    return sum(value for key, value in newest.items() if ("error.type" in key) is failed)
+    return sum(value for key, value in _newest(directory, name).items() if ("error.type" in key) is failed)
+
+
+def _newest(directory: Path, name: str) -> dict[str, float]:
+    """The newest sum of a metric by its labels, as text."""
+    points = [
+        point
+        for request in requests_of(directory / "metrics.jsonl")
+        for resource in request["resourceMetrics"]
+        for scope in resource["scopeMetrics"]
+        for metric in scope["metrics"]
+        if metric["name"] == name
+        for point in metric["sum"]["dataPoints"]
+    ]
+    return {_key(point): float(point["asInt"]) for point in points}
 
 
 def _key(point: dict[str, Any]) -> str:
@@ -51,13 +60,7 @@ def lost(directory: Path) -> float:
 
 def ended(directory: Path) -> float:
     """Streams that the application's own counter says have ended."""
-    newest: dict[str, float] = {}
-    for line in (directory / "metrics.jsonl").read_text().splitlines():
-        for scope in json.loads(line)["resourceMetrics"][0]["scopeMetrics"]:
-            for metric in scope["metrics"]:
-                if metric["name"] == "streamgauge.streams":
-                    newest |= {_key(point): float(point["asInt"]) for point in metric["sum"]["dataPoints"]}
-    return sum(newest.values())
+    return sum(_newest(directory, names.STREAMS.name).values())
 
 
 def test_a_collector_that_is_away_changes_nothing_for_the_application_and_every_lost_span_is_counted(
@@ -67,7 +70,8 @@ def test_a_collector_that_is_away_changes_nothing_for_the_application_and_every_
     with Collector(tmp_path / "before", HERE / "backend.yaml", ports=ports):
         usual = running.order("read", faults=FAULTS)
         running.order("flush")
-        before = eventually(lambda: spans_of(tmp_path / "before" / "traces.jsonl"))
+    before = spans_of(tmp_path / "before" / "traces.jsonl")
+    assert len(before) == len(FAULTS)
     assert running.order("read", faults=FAULTS) == usual
     running.order("flush")
     with Collector(tmp_path / "after", HERE / "backend.yaml", ports=ports):
@@ -75,10 +79,10 @@ def test_a_collector_that_is_away_changes_nothing_for_the_application_and_every_
         running.order("flush")
         made = 2 * len(FAULTS) + 1
         eventually(lambda: ended(tmp_path / "after"), lambda seen: seen == made)
-        arrived = spans_of(tmp_path / "after" / "traces.jsonl")
-        missing = made - len(before) - len(arrived)
-        assert missing > 0
-        eventually(lambda: lost(tmp_path / "after"), lambda seen: seen == missing)
+        eventually(
+            lambda: (len(spans_of(tmp_path / "after" / "traces.jsonl")), lost(tmp_path / "after")),
+            lambda seen: len(before) + sum(seen) == made and all(seen),
+        )
 
 
 def test_a_collector_that_takes_connections_and_never_answers_changes_nothing_either(application, tmp_path):
@@ -126,6 +130,7 @@ def test_a_gateway_whose_queue_is_full_holds_back_whoever_sends(tmp_path):
         "REMOTE_WRITE": f"http://127.0.0.1:{free_port()}/api/v1/write",
         "LOGS_ENDPOINT": f"http://127.0.0.1:{free_port()}",
         "QUEUE_ITEMS": "5",
+        "BATCH_ITEMS": "2",
         "DECISION_WAIT": "1s",
     }
     with (
@@ -141,7 +146,7 @@ def test_a_gateway_whose_queue_is_full_holds_back_whoever_sends(tmp_path):
         def press() -> float:
             assert running.order("read", faults=FAULTS) == usual
             running.order("flush")
-            return lost(tmp_path / "metrics") if (tmp_path / "metrics" / "metrics.jsonl").exists() else 0.0
+            return lost(tmp_path / "metrics")
 
         assert eventually(press) > 0
         assert gateway.process.poll() is None
