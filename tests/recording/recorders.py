@@ -1,0 +1,26 @@
+"""A recorder to feed by hand: its reader takes a chunk to be a list of words, each a method of the sink and arguments."""
+
+from typing import Any
+
+from streamgauge.analysis import judge
+from streamgauge.events import Sink
+from streamgauge.names import Phase
+from streamgauge.recording import Call, Recorder, Timeline
+
+SECOND = 1_000_000_000
+
+
+def spoken(chunk: Any, sink: Sink) -> str | None:
+    """Read a chunk made of words; a chunk that is text is plain text."""
+    if isinstance(chunk, str):
+        return chunk
+    for word, *arguments in chunk:
+        getattr(sink, word)(*arguments)
+    return None
+
+
+def recorder(budget: int | None = 96, **call: Any) -> Recorder:
+    """A recorder whose call began at 1000 ns."""
+    made = Call("s", "acme", "chat", "m", started_unix_ns=0, started_ns=1000, **call)
+    limits = dict.fromkeys(Phase, 10 * SECOND)
+    return Recorder(made, spoken, timeline=Timeline(budget), stall_limits=limits, judge=judge)
