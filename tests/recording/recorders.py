@@ -1,4 +1,4 @@
-"""A recorder to feed by hand: its reader takes a chunk to be a list of words, each a method of the sink and arguments."""
+"""A recorder to feed by hand: a chunk is a list of words, each a method of the sink and its arguments."""
 
 from typing import Any
 
