@@ -1,5 +1,7 @@
 import copy
 import json
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -370,3 +372,24 @@ def test_several_processes_find_the_same_in_the_same_order():
     seen: Counter[str] = Counter()
     assert list(checker.check_parallel(lines, 2, seen)) == list(alone.lines(lines))
     assert seen == alone.seen
+
+
+WITHOUT_MSGSPEC = """
+import json, sys
+sys.modules["msgspec"] = None
+from streamgauge.schema.check import Checker
+checker = Checker()
+found = [finding.rule for finding in checker.lines(sys.stdin.buffer)]
+print(json.dumps([found, dict(checker.seen)]))
+"""
+
+
+def test_without_msgspec_the_findings_are_the_same():
+    broken = copy.deepcopy(VALID["spans"])
+    span_of(broken).update(kind=1)
+    lines = [json.dumps(value).encode() + b"\n" for value in (VALID["spans"], broken, VALID["metrics"], "text")]
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_MSGSPEC], input=b"".join(lines), capture_output=True, timeout=60
+    )
+    alone = Checker()
+    assert json.loads(run.stdout) == [[finding.rule for finding in alone.lines(lines)], dict(alone.seen)]
