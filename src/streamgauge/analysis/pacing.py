@@ -4,8 +4,6 @@ The fluidity index is the share of deadlines met, where early chunks bank slack 
 (Etalon/Metron, arXiv 2407.07000). It is read off the timeline: exact while every chunk has a row of its own, evenly
 spread inside a row of several chunks."""
 
-from collections.abc import Iterable, Iterator
-
 from streamgauge.recording import Slice, StreamRecord
 
 
@@ -21,28 +19,34 @@ def time_per_chunk_ns(record: StreamRecord) -> float | None:
 
 def fluidity(record: StreamRecord, first_ns: int, next_ns: int) -> float | None:
     """Share of deadlines met, 0 to 1; None without content or without a timeline."""
-    slices = [row for row in record.timeline if row.characters]
-    if not slices:
-        return None
-    return _share(arrivals(slices), record.call.started_ns, first_ns, next_ns)
-
-
-def arrivals(slices: Iterable[Slice]) -> Iterator[int]:
-    """When each chunk arrived, evenly spread between the first and the last of a row."""
-    for row in slices:
-        step = (row.last_ns - row.first_ns) / (row.count - 1) if row.count > 1 else 0
-        for position in range(row.count):
-            yield round(row.first_ns + position * step)
-
-
-def _share(times: Iterator[int], started: int, first_ns: int, next_ns: int) -> float:
     met = missed = 0
-    deadline = started + first_ns
-    for at in times:
-        if at <= deadline:
-            met += 1
-            deadline += next_ns
-        else:
-            missed += 1 + (at - deadline) // next_ns
-            deadline = at + next_ns
-    return met / (met + missed)
+    deadline = record.call.started_ns + first_ns
+    for row in record.timeline:
+        if row.characters:
+            more_met, more_missed, deadline = _row(row, deadline, next_ns)
+            met, missed = met + more_met, missed + more_missed
+    return met / (met + missed) if met else None if not missed else 0.0
+
+
+def _row(row: Slice, deadline: int, next_ns: int) -> tuple[int, int, int]:
+    """Deadlines met and missed by the chunks of one row, and the deadline after it; in closed form, however many they
+    are.
+    """
+    step = (row.last_ns - row.first_ns) / (row.count - 1) if row.count > 1 else 0.0
+    late = step - next_ns
+    slack = deadline - row.first_ns
+    on_time = row.count if slack >= 0 and late <= 0 else _before_late(slack, late, row.count)
+    met, left, deadline = on_time, row.count - on_time, deadline + on_time * next_ns
+    if not left:
+        return met, 0, deadline
+    at = row.first_ns + on_time * step
+    missed = 1 + int((at - deadline) // next_ns)
+    deadline = round(at) + next_ns
+    if late <= 0:
+        return met + left - 1, missed, deadline + (left - 1) * next_ns
+    return met, missed + (left - 1) * (1 + int(late // next_ns)), round(row.last_ns) + next_ns
+
+
+def _before_late(slack: int, late: float, count: int) -> int:
+    """How many chunks, each `late` more than the deadline allows, are on time while the slack lasts."""
+    return 0 if slack < 0 else min(count, int(slack // late) + 1)

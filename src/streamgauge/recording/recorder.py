@@ -68,6 +68,7 @@ class Recorder:
         "_pieces",
         "_plain",
         "_read",
+        "_read_pieces",
         "_repeated_at",
         "_size",
         "_stall_limit",
@@ -152,6 +153,7 @@ class Recorder:
         self._first_tool: int | None = None
         self._last_piece = ""
         self._repeated_at = -9
+        self._read_pieces = 0
         self._tools: ToolCalls | None = None
         self.usage_counts: Usage | None = None
         self.response_id: str | None = None
@@ -231,9 +233,9 @@ class Recorder:
         if gap > self.gap_max:
             self.gap_max = gap
         self.timeline.add(count, size, self._first, self._last, gap)
-        self._read_on(self._pieces)
-        self._pieces.clear()
         self._batch = min(self.timeline.stride, BATCH)
+        if len(self._pieces) >= BATCH:
+            self._read_on()
 
     def _single(self, piece: str | None, gap: int) -> None:
         """Account for a chunk that is not just more of the same text."""
@@ -271,20 +273,26 @@ class Recorder:
         self.read_errors += 1
         self.unrecognised_chunks += 1
 
-    def _read_on(self, pieces: list[str]) -> None:
-        """Look at the text of a batch, and forget it."""
-        if pieces[0] == self._last_piece or (len(pieces) > 1 and any(map(eq, pieces, islice(pieces, 1, None)))):
-            self._count_repetitions(pieces)
+    def _read_on(self) -> None:
+        """Look at the latest text, and forget it."""
+        pieces = self._pieces
+        if not pieces:
+            return
+        if pieces[0] == self._last_piece or any(map(eq, pieces, islice(pieces, 1, None))):
+            self._count_repetitions()
         self._last_piece = pieces[-1]
+        self._read_pieces += len(pieces)
+        text = "".join(pieces)
+        pieces.clear()
         if self._on_text is not None:
             try:
-                self._on_text("".join(pieces))
+                self._on_text(text)
             except Exception:
                 self.read_errors += 1
 
-    def _count_repetitions(self, pieces: list[str]) -> None:
-        last, position = self._last_piece, self._content_chunks - len(pieces)
-        for piece in pieces:
+    def _count_repetitions(self) -> None:
+        last, position = self._last_piece, self._read_pieces
+        for piece in self._pieces:
             position += 1
             if piece == last and self.choices < 2:
                 if len(piece) >= DUPLICATE_CHARACTERS or position - self._repeated_at == 2:
@@ -320,11 +328,11 @@ class Recorder:
             if self._first_text is None:
                 self._first_text = self.now
                 self._marks |= _FIRST_TEXT
-        if self._count:
-            self._settle()
         self._text += len(piece)
         self._content(len(piece))
-        self._read_on([piece])
+        self._pieces.append(piece)
+        if len(self._pieces) >= BATCH:
+            self._read_on()
 
     def _content(self, size: int) -> None:
         self._told += size
@@ -495,6 +503,7 @@ class Recorder:
             return self.record
         if self._count:
             self._settle()
+        self._read_on()
         if self.silence(now) and end.cause is not EndCause.EXHAUSTED:
             quiet = self.silence(now)
             self._keep(Stall(self.phase, now - quiet - self.call.started_ns, quiet, open=True))
