@@ -40,10 +40,15 @@ def supported(provider: Provider) -> bool:
         return provider.distribution in sys.modules
     if SpecifierSet(provider.versions).contains(installed, prereleases=True):
         return True
-    log.warning(
-        "streamgauge leaves %s %s alone: it knows the versions %s", provider.distribution, installed, provider.versions
-    )
+    if provider.name not in _left_alone:
+        _left_alone.add(provider.name)
+        log.warning(
+            "streamgauge leaves %s %s alone: it knows the versions %s", provider.distribution, installed, provider.versions
+        )
     return False
+
+
+_left_alone: set[str] = set()
 
 
 class Patches:
