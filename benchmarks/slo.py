@@ -114,19 +114,29 @@ def _pair(at: str, short: str, long: str, factor: str) -> str:
 
 
 def history(objectives: slo.Objectives) -> list[Series]:
-    """Three days of raw counters before the end of the month, and thirty days of what the period's sums read."""
-    raw_born = 27 * replay.MINUTES_A_DAY
+    """Three days of raw counters, thirty days of what the period's sums read, the last minutes of all else."""
+    raw, recent = 27 * replay.MINUTES_A_DAY, 30 * replay.MINUTES_A_DAY - 15
     made_: list[Series] = []
     for objective in objectives:
+        own = {"slo": objective.name, "service": "bench"}
+        sloths = {"sloth_id": f"bench-{objective.name}", "sloth_service": "bench", "sloth_slo": objective.name}
         for verdict, rate in ((names.Verdict.GOOD, 59.4), (names.Verdict.BAD, 0.6)):
             labels = {names.SLO: objective.name, names.VERDICT: verdict}
-            made_.append(replace(replay.counter(names.SLO_EVENTS, labels, replay.steady(rate)), born=raw_born))
-        sloth_labels = {"sloth_id": f"bench-{objective.name}", "sloth_service": "bench", "sloth_slo": objective.name}
-        made_.append(Series("slo:sli_error:ratio_rate5m", "gauge", "", sloth_labels, replay.steady(0.01), counts=False))
-        for tile in (rules.TOTAL_TILE, rules.BAD_TILE):
-            own = {"slo": objective.name, "service": "bench"}
-            made_.append(Series(tile, "gauge", "", own, replay.steady(300), counts=False, every=5))
+            made_.append(replace(replay.counter(names.SLO_EVENTS, labels, replay.steady(rate)), born=raw))
+        made_ += [_gauge(tile, own, every=5) for tile in (rules.TOTAL_TILE, rules.BAD_TILE)]
+        made_.append(_gauge("slo:sli_error:ratio_rate5m", sloths))
+        for metric in (rules.BAD, rules.TOTAL, rules.BURN_RATE):
+            windows = rules.windows_of(objective, objectives)
+            made_ += [_gauge(metric, {**own, "window": rules.window_name(each)}, born=recent) for each in windows]
+        made_ += [_gauge(name, own, born=recent) for name in (rules.OBJECTIVE, rules.BUDGET_REMAINING)]
+        ratios = [f"slo:sli_error:ratio_rate{window}" for window in (*WINDOWS[1:], PERIOD)]
+        facts = ("slo:objective:ratio", "slo:error_budget:ratio", "slo:period_burn_rate:ratio")
+        made_ += [_gauge(name, sloths, born=recent) for name in (*ratios, *facts)]
     return made_
+
+
+def _gauge(name: str, labels: dict[str, str], born: int = 0, every: int = 1) -> Series:
+    return Series(name, "gauge", "", labels, replay.steady(0.005), counts=False, born=born, every=every)
 
 
 def measured(
@@ -138,8 +148,6 @@ def measured(
     server = Rehearsal(str(bin_ / "prometheus"), str(bin_ / "promtool"), directory)
     server.load(directory / "history.om")
     (directory / "history.om").unlink()
-    for groups in shapes.values():
-        server.backfill(groups, month.end - 900, month.end)
     with server:
         for shape, groups in shapes.items():
             spent, slowest, series = 0.0, 0.0, 0

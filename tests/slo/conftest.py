@@ -25,7 +25,7 @@ class Tools:
 
     def run(self, *command: str | Path, cwd: Path | None = None) -> str:
         """Output of a program that must succeed."""
-        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd=cwd, timeout=110)
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd=cwd, timeout=500)
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
         return done.stdout + done.stderr
 

@@ -20,6 +20,7 @@ from streamgauge.slo.rehearsal import Firing, Rehearsal
 from streamgauge.slo.replay import MINUTES_A_DAY, Fault, Month, Scenario, daily, steady
 from streamgauge.slo.rules import Alert
 
+pytestmark = pytest.mark.timeout(900)  # a month takes about a minute to replay, on a machine of its own
 MONTH = Month(start=1_700_006_400, days=32)
 DAY, HOUR = MINUTES_A_DAY, 60
 FAULT = 12 * DAY + 10 * HOUR

@@ -8,6 +8,7 @@ import pytest
 from streamgauge import names, slo
 from streamgauge.slo import alerts, promql, promtool, render, rules
 
+pytestmark = pytest.mark.timeout(600)
 VARIANTS = """
 version: 1
 service: chat

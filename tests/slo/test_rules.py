@@ -123,6 +123,7 @@ def test_a_time_scale_shortens_every_duration_and_changes_nothing_else():
         assert text != render.files(slo.load(), scale=60)[name]
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("form", ["verdicts", "histogram"])
 @pytest.mark.parametrize("spelling", [replay.EXPORTER, replay.COLLECTOR], ids=["exporter", "collector"])
 def test_every_expression_is_executed_and_none_is_empty(tools, tmp_path, form, spelling):
