@@ -1,13 +1,12 @@
-"""A dashboard's queries put to a real Prometheus, as Grafana would put them: same range, same step, variables filled in."""
+"""A dashboard's queries put to a real Prometheus as Grafana would: same range, same step, variables filled in."""
 
 import json
 import math
-import re
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.dashboards.reading import FILLED, Json, Target, filled, label_values
@@ -22,11 +21,16 @@ class Span:
 
     start: int
     end: int
+    least: int = SCRAPE
 
     @property
     def step(self) -> int:
         """Grafana's step for a panel of middling width."""
-        return max(SCRAPE, math.ceil((self.end - self.start) / WIDTH / SCRAPE) * SCRAPE)
+        return max(self.least, math.ceil((self.end - self.start) / WIDTH / SCRAPE) * SCRAPE)
+
+    def of(self, panel: Json) -> "Span":
+        """The same time, in the steps that the panel asks for."""
+        return replace(self, least=max(SCRAPE, seconds(panel["interval"]))) if "interval" in panel else self
 
     def variables(self) -> dict[str, str]:
         """What Grafana fills in by itself."""
@@ -54,15 +58,19 @@ class Answer:
         return [float(value) for series in self.result for _, value in series.get("values", [series.get("value")])]
 
 
+def seconds(duration: str) -> int:
+    """Seconds of a Grafana duration."""
+    return int(duration[:-1]) * _SECONDS[duration[-1]]
+
+
 def span_of(board: Json, end: int) -> Span:
     """The dashboard's own time range, ending at `end`."""
-    found = re.fullmatch(r"now-(\d+)([mhd])", board["time"]["from"])
-    assert found, board["time"]
-    return Span(end - int(found[1]) * _SECONDS[found[2]], end)
+    return Span(end - seconds(board["time"]["from"].removeprefix("now-")), end)
 
 
 def ask(url: str, target: Target, span: Span, chosen: Mapping[str, str]) -> Answer:
     """One query of one panel."""
+    span = span.of(target.panel)
     expr = filled(target.expr, {**FILLED, **span.variables(), **chosen})
     return query(url, target.place, expr, span, instant=target.target["instant"])
 

@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from tests.dashboards.reading import REPOSITORY
 
 SOURCES = Path(__file__).parent / "typescript"

@@ -1,7 +1,7 @@
-"""Eight days of a chat service as Prometheus would have them, with one bad morning: what the dashboards are tried on.
+"""Four days of a chat service as Prometheus would have them, with one bad morning: the dashboards are tried on it.
 
-Verdicts cover all eight days, everything else the last twelve hours. From `FAULT` on, for the last hour and a half, one model
-of three breaks streams in mid-answer behind a status of 200, stalls, and becomes slow; the others and the status codes
+Verdicts cover all four days, everything else the last seven hours. For the last hour and a half one model of three
+breaks streams in mid-answer behind a status of 200, stalls, and becomes slow; the others and the status codes
 stay well. Rules are computed by the real promtool, alerts are those that the shipped expressions call for.
 """
 
@@ -18,11 +18,23 @@ from streamgauge.slo import promql, rules
 from streamgauge.slo.alerts import alert_groups
 from streamgauge.slo.file import Objectives
 from streamgauge.slo.rehearsal import Rehearsal
-from streamgauge.slo.replay import MINUTES_A_DAY, Fault, Month, Rate, Scenario, Series, Spelling, counter, gauge, write
+from streamgauge.slo.replay import (
+    MINUTES_A_DAY,
+    Fault,
+    Month,
+    Rate,
+    Scenario,
+    Series,
+    Spelling,
+    counter,
+    gauge,
+    steady,
+    write,
+)
 from streamgauge.slo.rules import Alert
 
-MONTH = Month(start=1_762_500_600, days=8)
-BORN = MONTH.minutes - MINUTES_A_DAY // 2
+MONTH = Month(start=1_762_500_600, days=4)
+BORN = MONTH.minutes - 7 * 60
 FAULT, LENGTH = MONTH.minutes - 100, 140
 SICK = "claude-large"
 MODELS: Mapping[str, tuple[str, float]] = {
@@ -55,17 +67,17 @@ def traffic(model: str, minute: int) -> float:
 SHARES: Mapping[tuple[Outcome, FailureMode | None, StatusClass], tuple[float, float]] = {
     (Outcome.LENGTH_LIMITED, None, StatusClass.OK): (0.02, 0.0),
     (Outcome.CONTENT_FILTERED, None, StatusClass.OK): (0.003, 0.0),
-    (Outcome.TRUNCATED, None, StatusClass.OK): (0.0015, 0.11),
-    (Outcome.TIMED_OUT, None, StatusClass.OK): (0.0005, 0.02),
+    (Outcome.TRUNCATED, None, StatusClass.OK): (0.0015, 0.25),
+    (Outcome.TIMED_OUT, None, StatusClass.OK): (0.0005, 0.05),
     (Outcome.CANCELLED, None, StatusClass.OK): (0.03, 0.05),
     (Outcome.CANCELLED, None, StatusClass.NONE): (0.004, 0.0),
     (Outcome.ABANDONED, None, StatusClass.OK): (0.012, 0.03),
     (Outcome.DETACHED, None, StatusClass.OK): (0.003, 0.0),
     (Outcome.FAILED, FailureMode.NETWORK_PRE_STREAM, StatusClass.NONE): (0.0003, 0.0),
-    (Outcome.FAILED, FailureMode.NETWORK_MID_STREAM, StatusClass.OK): (0.0006, 0.03),
+    (Outcome.FAILED, FailureMode.NETWORK_MID_STREAM, StatusClass.OK): (0.0006, 0.08),
     (Outcome.FAILED, FailureMode.RATE_LIMITED, StatusClass.CLIENT_ERROR): (0.001, 0.0),
     (Outcome.FAILED, FailureMode.PROVIDER_ERROR, StatusClass.SERVER_ERROR): (0.0004, 0.001),
-    (Outcome.FAILED, FailureMode.STREAM_ERROR_EVENT, StatusClass.OK): (0.0008, 0.05),
+    (Outcome.FAILED, FailureMode.STREAM_ERROR_EVENT, StatusClass.OK): (0.0008, 0.12),
 }
 """Share of an ending, and what the fault adds to it; the rest is completed."""
 
@@ -197,15 +209,17 @@ def _histogram(
     labels = {**spelling.labels, **{promql.label(name): str(value) for name, value in attributes.items()}}
     usual, added = medians
 
+    def middle(minute: int) -> float:
+        return (usual + added * faulty(minute) * (model == SICK)) * (0.8 if model == "gpt-small" else 1.0)
+
     def below(bound: float, minute: int) -> float:
-        median = (usual + added * faulty(minute) * (model == SICK)) * (0.8 if model == "gpt-small" else 1.0)
-        return rate(minute) * (1.0 if math.isinf(bound) else 1 / (1 + (median / bound) ** 2.6))
+        return rate(minute) * (1.0 if math.isinf(bound) else 1 / (1 + (middle(minute) / bound) ** 2.6))
 
     family = metric.prometheus
     for bound in (*(objectives.bounds(metric.name) or metric.buckets), math.inf):
         yield Series(family, "histogram", "_bucket", {**labels, "le": spelling.bound(bound)}, partial(below, bound))
     yield Series(family, "histogram", "_count", labels, rate)
-    yield Series(family, "histogram", "_sum", labels, _scaled(rate, usual * 1.3))
+    yield Series(family, "histogram", "_sum", labels, lambda minute: rate(minute) * middle(minute) * 1.3)
 
 
 def _effects(spelling: Spelling) -> Iterator[Series]:
@@ -226,27 +240,27 @@ def _effects(spelling: Spelling) -> Iterator[Series]:
         )
     for verdict, part in RECONCILED.items():
         labels = {names.RECONCILIATION_VERDICT: verdict}
-        yield counter(names.RECONCILIATIONS_TOTAL, labels, lambda minute, part=part: 9 * wave(minute) * part, spelling)
+        yield counter(names.RECONCILIATIONS_TOTAL, labels, _scaled(lambda minute: 9 * wave(minute), part), spelling)
     yield gauge(names.UNRECONCILED, {}, lambda minute: float(1 + 4 * faulty(minute) // 1), spelling)
 
 
 def _oldest_unreconciled(minute: int) -> float:
-    return float(60 * (minute % 9) + 700 * faulty(minute))
+    return float(60 * (minute % 9) + 380 * faulty(minute))
 
 
 def _observer(spelling: Spelling) -> Iterator[Series]:
     for phase, count in ((Phase.WAITING, 2.0), (Phase.PLANNING, 4.0), (Phase.ACTING, 1.0), (Phase.RESPONDING, 17.0)):
-        yield gauge(names.STREAMS_ACTIVE, {names.PHASE: phase}, lambda minute, n=count: _open(minute, n), spelling)
+        yield gauge(names.STREAMS_ACTIVE, {names.PHASE: phase}, partial(_open, count), spelling)
     yield gauge(
         names.OLDEST_AGE, {}, lambda minute: round(30 + 15 * wave(minute, 3) + 190 * faulty(minute), 1), spelling
     )
     for hook in ("request", "feed", "seal"):
-        yield counter(names.INTERNAL_ERRORS, {names.HOOK: hook}, lambda _minute: 0.0, spelling)
+        yield counter(names.INTERNAL_ERRORS, {names.HOOK: hook}, steady(0), spelling)
     for reason, rate in (("model_limit", 0.02), ("raw_body", 0.0)):
-        yield counter(names.INTERNAL_DROPS, {names.DROP_REASON: reason}, lambda _minute, rate=rate: rate, spelling)
+        yield counter(names.INTERNAL_DROPS, {names.DROP_REASON: reason}, steady(rate), spelling)
 
 
-def _open(minute: int, usual: float) -> float:
+def _open(usual: float, minute: int) -> float:
     return float(round(usual * wave(minute, 1) * (1 + 0.8 * faulty(minute))))
 
 
@@ -264,7 +278,8 @@ BACKGROUND: Mapping[str, float] = {
 """Usual share of bad streams per default objective."""
 
 IN_THE_FAULT: Mapping[str, float] = {
-    "stream-availability": 0.065,
+    "stream-availability": 0.165,
+    "goodput": 0.25,
     "http-status": 0.0008,
     "answer-time": 0.02,
     "tool-calls-whole": 0.012,
@@ -280,7 +295,7 @@ def _verdicts(spelling: Spelling, objectives: Objectives) -> Iterator[Series]:
                 objective.name,
                 traffic=lambda minute: 150 * wave(minute),
                 background=BACKGROUND.get(objective.name, 0.01),
-                faults=(Fault(FAULT, LENGTH, share), Fault(3 * MINUTES_A_DAY, 40, share / 2)),
+                faults=(Fault(FAULT, LENGTH, share), Fault(MINUTES_A_DAY, 40, share / 2)),
                 excluded=lambda minute: 6 * wave(minute, 5),
             )
             yield from scenario.series(spelling)

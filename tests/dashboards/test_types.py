@@ -4,8 +4,6 @@ import copy
 import json
 from pathlib import Path
 
-import pytest
-
 from tests.dashboards import node, reading
 
 CONFIG = {
@@ -20,8 +18,7 @@ CONFIG = {
 def as_typescript(board: reading.Json) -> str:
     """Each panel as a constant of its type, and the dashboard around them."""
     lines = ["import type { Frame, Panels } from './contract';"]
-    for panel in board["panels"]:
-        lines.append(f"export const p{panel['id']}: Panels['{panel['type']}'] = {json.dumps(panel)};")
+    lines += [f"export const p{each['id']}: Panels['{each['type']}'] = {json.dumps(each)};" for each in board["panels"]]
     frame = {key: value for key, value in board.items() if key != "panels"}
     return "\n".join([*lines, f"export const frame: Frame = {json.dumps(frame)};"]) + "\n"
 

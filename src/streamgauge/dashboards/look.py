@@ -4,10 +4,11 @@ Plain values come in, Grafana field configuration goes out. A colour never stand
 position beside it. The palette is Okabe and Ito's (Color Universal Design, 2008), lightened for dark and light themes.
 """
 
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from streamgauge.names import Finding, Initiator, Outcome, Phase
+from streamgauge.names import VALUES, Finding, Initiator, Outcome, Phase
 
 BLUE, SKY, TEAL = "#3E8ED0", "#7FC4F0", "#12A383"
 YELLOW, ORANGE, VERMILLION = "#E8D24A", "#E69F00", "#D55E00"
@@ -53,6 +54,8 @@ INITIATORS: Mapping[str, str] = {
     Initiator.UNKNOWN: GREY,
 }
 QUANTILES: Mapping[str, str] = {"p50": SKY, "p90": BLUE, "p95": YELLOW, "p99": ORANGE}
+
+PALETTE = (BLUE, ORANGE, TEAL, PURPLE, SKY, VERMILLION, YELLOW, GREY, LIGHT_GREY)
 
 Steps = tuple[tuple[float | None, str], ...]
 """Colours from a value upwards; the first value is None."""
@@ -100,6 +103,18 @@ def fixed(colour: str) -> dict[str, str]:
 def colours(table: Mapping[str, str]) -> list[dict[str, Any]]:
     """One override per name: the same thing has the same colour in every panel."""
     return [named(str(name), {"color": fixed(colour)}) for name, colour in table.items()]
+
+
+def told_apart(legends: Iterable[str]) -> list[dict[str, Any]]:
+    """Colours for lines whose names are known beforehand."""
+    known = [legend for legend in legends if "{{" not in legend and legend != "__auto"]
+    return colours(dict(zip(known, PALETTE, strict=False)))
+
+
+def of_set(attribute: str) -> list[dict[str, Any]]:
+    """Colours for the words of an attribute that is a closed set."""
+    known = dict(zip(VALUES[attribute], itertools.cycle(PALETTE), strict=False))
+    return colours({**known, "none": LIGHT_GREY})
 
 
 def renamed(names: Mapping[str, str], order: Iterable[str], hidden: Iterable[str] = ()) -> dict[str, Any]:

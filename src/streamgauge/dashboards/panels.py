@@ -27,6 +27,9 @@ _HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
 _LEGEND = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
 _TOOLTIP = {"mode": "multi", "sort": "desc"}
 
+SPARSE = "10m"
+"""Least step of panels that show rare events."""
+
 Json = dict[str, Any]
 
 
@@ -109,21 +112,27 @@ def time_series(
     overrides: Iterable[Json] = (),
     links: Iterable[Json] = (),
     log: bool = False,
+    at_least: float | None = None,
+    sparse: bool = False,
 ) -> core.TimeSeries:
-    """Values over time; `steps` are drawn as lines."""
+    """Values over time; `steps` are drawn as lines, and the axis reaches `at_least` so far.
+
+    Events that are `sparse` are counted over longer steps: a line of single events is only noise.
+    """
     custom: Json = {"insertNulls": False, "axisBorderShow": False, "axisCenteredZero": False, "axisColorMode": "text"}
     if not log:
         custom["scaleDistribution"] = {"type": "linear"}
     defaults = {
         **_plain_defaults(unit, bounds, links),
         "thresholds": look.thresholds(steps or look.PLAIN),
-        "custom": {**custom, "axisSoftMin": None, "axisSoftMax": None},
+        "custom": {**custom, "axisSoftMax": at_least},
     }
     return core.TimeSeries(
         **_frame(title, about, queries, size),
+        interval=SPARSE if sparse else None,
         unit=unit,
         drawStyle="bars" if bars else "line",
-        fillOpacity=70 if bars else (55 if stack else 8),
+        fillOpacity=70 if bars else (55 if stack else 0),
         lineWidth=0 if bars else (1 if stack else 2),
         showPoints="never",
         pointSize=4,
@@ -131,7 +140,7 @@ def time_series(
         scaleDistributionType="log" if log else "linear",
         scaleDistributionLog=10,
         thresholdsStyleMode="dashed" if steps else "off",
-        overrides=list(overrides),
+        overrides=[*look.told_apart(query.legend for query in queries), *overrides],
         extraJson={"fieldConfig": {"defaults": defaults}, "options": {"legend": _LEGEND, "tooltip": _TOOLTIP}},
     )
 
@@ -198,10 +207,10 @@ def bar_gauge(
         "namePlacement": "left",
         "valueMode": "text",
         "showUnfilled": True,
-        "sizing": "auto",
+        "sizing": "manual",
         "minVizWidth": 8,
         "minVizHeight": 16,
-        "maxVizHeight": 300,
+        "maxVizHeight": 34,
         "legend": {**_LEGEND, "showLegend": False},
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
     }
@@ -226,7 +235,13 @@ def table(
         "mappings": look.no_traffic("-"),
         "color": {"mode": "thresholds"},
         "thresholds": look.thresholds(look.PLAIN),
-        "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "filterable": False},
+        "custom": {
+            "align": "auto",
+            "cellOptions": {"type": "auto"},
+            "minWidth": 90,
+            "inspect": False,
+            "filterable": False,
+        },
     }
     column, descending = sort
     options: Json = {"showHeader": True, "cellHeight": "sm", "frameIndex": 0}

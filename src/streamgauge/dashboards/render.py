@@ -146,9 +146,6 @@ def _panel(panel: dict[str, Any]) -> dict[str, Any]:
     if panel["type"] == "row":
         return _only(panel, _ROW)
     kept = _only(panel, _KEPT["panel"])
-    thresholds = kept["fieldConfig"]["defaults"].get("thresholds", {"steps": []})
-    for step in thresholds["steps"]:
-        step.setdefault("value", None)  # the first step starts at null: the one null that Grafana wants
     return {key: value for key, value in kept.items() if value not in ([], "")}
 
 
@@ -169,6 +166,8 @@ def _only(given: Mapping[str, Any], wanted: frozenset[str]) -> dict[str, Any]:
 
 
 def _without_nulls(given: Any) -> Any:
+    """Nulls go, but for the one that Grafana wants: the first step of thresholds starts at null."""
     if isinstance(given, dict):
-        return {key: _without_nulls(value) for key, value in given.items() if value is not None}
+        wanted = "value" if "color" in given else None
+        return {key: _without_nulls(value) for key, value in given.items() if value is not None or key == wanted}
     return [_without_nulls(value) for value in given] if isinstance(given, list) else given

@@ -256,6 +256,7 @@ def _observer() -> Row:
                 unit="cps",
                 size=(8, 8),
                 steps=((None, look.BLUE), (0.001, look.VERMILLION)),
+                at_least=0.01,
             ),
             time_series(
                 "Dropped",
@@ -265,6 +266,7 @@ def _observer() -> Row:
                 ),
                 [ask(rate(names.INTERNAL_DROPS, by=[names.DROP_REASON]), f"{{{{{label(names.DROP_REASON)}}}}}")],
                 unit="cps",
+                sparse=True,
                 size=(8, 8),
             ),
             stat(

@@ -146,6 +146,7 @@ def _who() -> Row:
                 ),
                 [ask(cancels(names.INITIATOR), legend(names.INITIATOR))],
                 unit="cps",
+                sparse=True,
                 stack=True,
                 overrides=look.colours(look.INITIATORS),
             ),
@@ -158,6 +159,7 @@ def _who() -> Row:
                 ),
                 shares,
                 unit="percentunit",
+                sparse=True,
                 overrides=look.colours(look.OUTCOMES),
             ),
         ),
@@ -178,6 +180,7 @@ def _does_it_stop(options: Options) -> Row:
                 ),
                 lines,
                 unit="s",
+                sparse=True,
                 size=(8, 8),
                 steps=look.above(STOPS_WITHIN),
                 overrides=look.colours(look.QUANTILES),
@@ -202,6 +205,7 @@ def _does_it_stop(options: Options) -> Row:
                 ),
                 [ask(cancels("upstream"), "{{upstream}}"), ask(late, "share later than 2 s")],
                 unit="cps",
+                sparse=True,
                 size=(8, 8),
                 overrides=[
                     *look.colours({"seen closed": look.BLUE, "unverified": look.VERMILLION}),
@@ -240,6 +244,7 @@ def _does_it_stop(options: Options) -> Row:
                     )
                 ],
                 unit="short",
+                sparse=True,
                 size=(12, 8),
             ),
         ),
@@ -259,7 +264,9 @@ def _effects(options: Options) -> Row:
                 ),
                 [ask(rate(names.EFFECTS_TOTAL, by=[names.EFFECT_STATE]), legend(names.EFFECT_STATE))],
                 unit="cps",
+                sparse=True,
                 size=(8, 8),
+                overrides=look.of_set(names.EFFECT_STATE),
                 stack=True,
             ),
             time_series(
@@ -276,6 +283,7 @@ def _effects(options: Options) -> Row:
                     )
                 ],
                 unit="cps",
+                sparse=True,
                 size=(8, 8),
                 stack=True,
                 overrides=look.colours(VERDICTS),
@@ -308,7 +316,7 @@ def _effects(options: Options) -> Row:
                 steps=NONE_IS_WELL,
             ),
             time_series(
-                "Unreconciled effects",
+                "Unreconciled effects over time",
                 About(
                     "Effects whose outcome nobody knows yet.",
                     "a staircase that never falls: the reconciler does not run.",
@@ -345,6 +353,7 @@ def _approvals() -> Row:
                 ),
                 [ask(quantile(0.5, names.APPROVAL_LATENCY, by=(names.EFFECT_CLASS,)), legend(names.EFFECT_CLASS))],
                 unit="s",
+                sparse=True,
             ),
             bar_gauge(
                 "Approvals asked for",

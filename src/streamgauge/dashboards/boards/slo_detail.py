@@ -20,6 +20,7 @@ from streamgauge.dashboards.queries import (
     where,
     window,
 )
+from streamgauge.dashboards.shapes import truth_lines
 from streamgauge.dashboards.variables import MEASURED_SERVICE, MODEL, OBJECTIVE, PROVIDER
 from streamgauge.slo import rules
 from streamgauge.slo.windows import DAY, HOUR, WORKBOOK, Pair
@@ -224,6 +225,7 @@ def _causes(options: Options) -> Row:
                     )
                 ],
                 unit="cps",
+                sparse=True,
                 stack=True,
                 overrides=look.colours(look.FINDINGS),
                 links=links.by_finding(options.runbooks),
@@ -275,8 +277,5 @@ def _truths() -> object:
         unit="percentunit",
         size=(10, 9),
         bounds=(None, 1),
-        overrides=[
-            named("HTTP says", {"color": look.fixed(look.GREY), "custom.lineStyle": {"fill": "dash", "dash": [8, 6]}}),
-            named("users got", {"color": look.fixed(look.BLUE)}),
-        ],
+        overrides=truth_lines(),
     )

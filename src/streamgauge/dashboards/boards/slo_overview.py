@@ -163,7 +163,7 @@ def _objectives() -> Row:
                 ],
                 size=(24, 10),
                 sort=("Budget left", False),
-                overrides=[*_columns(), named("Objective", {"links": [detail], "custom.width": 190})],
+                overrides=[*_columns(), named("Objective", {"links": [detail], "custom.width": 180})],
             ),
             bar_gauge(
                 "Budget left",

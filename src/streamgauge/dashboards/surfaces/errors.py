@@ -27,7 +27,9 @@ def row(options: Options) -> Row:
                 ),
                 [ask(rate(names.STREAMS, failed, by=[names.FAILURE_MODE]), legend(names.FAILURE_MODE))],
                 unit="cps",
+                sparse=True,
                 size=(8, 8),
+                overrides=look.of_set(names.FAILURE_MODE),
                 stack=True,
             ),
             time_series(
@@ -38,6 +40,7 @@ def row(options: Options) -> Row:
                 ),
                 [ask(rate(names.FINDINGS_TOTAL, by=[names.FINDING]), legend(names.FINDING))],
                 unit="cps",
+                sparse=True,
                 size=(8, 8),
                 stack=True,
                 overrides=look.colours(look.FINDINGS),

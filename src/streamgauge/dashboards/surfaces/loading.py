@@ -37,6 +37,7 @@ def row(_options: Options) -> Row:
                 ),
                 [ask(quantile(0.5, names.TTFT_SECONDS, by=(names.KIND,)), legend(names.KIND))],
                 unit="s",
+                overrides=look.of_set(names.KIND),
             ),
             time_series(
                 "Readers waiting now",

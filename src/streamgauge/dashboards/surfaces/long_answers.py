@@ -27,6 +27,7 @@ def row(options: Options) -> Row:
                 ),
                 [ask(beyond(names.TTLT_SECONDS, LONG_ANSWER), "longer than 60 s")],
                 unit="percentunit",
+                sparse=True,
                 size=(8, 8),
                 bounds=(0, None),
             ),
@@ -39,6 +40,7 @@ def row(options: Options) -> Row:
                 ),
                 [ask(stopped, "cancelled"), ask(left, "abandoned")],
                 unit="percentunit",
+                sparse=True,
                 size=(8, 8),
                 overrides=look.colours(look.OUTCOMES),
                 links=[links.dashboard("Cancel and side effects", uids.EFFECTS)],
@@ -57,6 +59,7 @@ def row(options: Options) -> Row:
                     )
                 ],
                 unit="cps",
+                sparse=True,
                 size=(8, 8),
                 links=[links.runbook("Runbook", options.runbooks, f"outcome-{Outcome.LENGTH_LIMITED}")],
             ),

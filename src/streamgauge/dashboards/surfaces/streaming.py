@@ -29,6 +29,7 @@ def row(_options: Options) -> Row:
                 ),
                 [ask(rate(names.STALLS_TOTAL, by=by_phase), legend(names.PHASE))],
                 unit="cps",
+                sparse=True,
                 size=(8, 8),
                 stack=True,
                 overrides=look.colours(look.PHASES),

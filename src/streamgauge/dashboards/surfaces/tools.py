@@ -42,6 +42,7 @@ def row(options: Options) -> Row:
                     )
                 ],
                 unit="cps",
+                sparse=True,
                 size=(8, 8),
                 links=links.by_finding(options.runbooks),
             ),
@@ -53,7 +54,9 @@ def row(options: Options) -> Row:
                 ),
                 [ask(rate(names.EFFECTS_TOTAL, by=[names.EFFECT_STATE]), legend(names.EFFECT_STATE))],
                 unit="cps",
+                sparse=True,
                 size=(8, 8),
+                overrides=look.of_set(names.EFFECT_STATE),
                 links=[links.dashboard("Cancel and side effects", uids.EFFECTS)],
             ),
         ),

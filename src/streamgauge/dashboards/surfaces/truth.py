@@ -78,7 +78,7 @@ def row(options: Options) -> Row:
                     "Streams by ending over the whole time range.",
                     "compare with the same time last week.",
                 ),
-                [now(f"{increase(names.STREAMS, by=[names.OUTCOME])} > 0", legend(names.OUTCOME))],
+                [now(f"sort_desc({increase(names.STREAMS, by=[names.OUTCOME])} > 0)", legend(names.OUTCOME))],
                 unit="short",
                 overrides=look.colours(look.OUTCOMES),
                 links=links.by_outcome(options.runbooks),
