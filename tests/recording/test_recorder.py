@@ -26,7 +26,7 @@ WORDS = st.one_of(
     st.tuples(st.just("usage"), st.builds(Usage, st.none() | st.integers(0, 99), st.none() | st.integers(0, 99))),
     st.tuples(st.just("response"), st.none() | TEXT, st.none() | TEXT, st.none()),
     st.tuples(st.just("error"), st.none() | TEXT, st.none() | st.just("failed")),
-    st.tuples(st.just("sequence"), st.integers(0, 30)),
+    st.tuples(st.just("duplicate")),
     st.tuples(st.just("ping")),
     st.tuples(st.just("expects_marker")),
     st.tuples(st.just("unrecognised")),

@@ -4,6 +4,7 @@ Run it when a dialect of the provider changes; read what changed in the goldens 
 """
 
 import json
+from typing import Any
 
 import httpx2
 from tests.wire.replay import HERE, PROMPT, events, golden, recordings, wire
@@ -31,7 +32,7 @@ FAULTS = (
     "missing_finish_reason",
     "empty",
 )
-ASKED = {
+ASKED: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
     "openai": {
         "chat_completions": ("/v1/chat/completions", {"messages": PROMPT, "stream_options": {"include_usage": True}}),
         "completions": ("/v1/completions", {"prompt": "Which gauge?", "stream_options": {"include_usage": True}}),

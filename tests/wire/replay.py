@@ -1,6 +1,6 @@
-"""Recorded wire bytes, replayed through the real SDKs into events: how each provider's API is asked, whatever the chunking.
+"""Recorded wire bytes, replayed through the real SDKs into events, however the bytes are cut.
 
-One row of `REPLAYS` per provider file; a recording is `<provider>/<api>.<fault>.sse`, its golden `<api>.<fault>.events.json`.
+One row of `REPLAYS` per API; a recording is `<provider>/<api>.<fault>.sse`, its golden `<api>.<fault>.events.json`.
 """
 
 import dataclasses
@@ -78,7 +78,8 @@ class Canned(httpx2.BaseTransport):
 
 def recordings() -> list[tuple[str, str, str]]:
     """Provider, API and fault of every recording."""
-    return [(path.parent.name, *path.stem.split(".", 1)) for path in sorted(HERE.glob("*/*.sse"))]  # type: ignore[misc]
+    names = [(path.parent.name, path.stem.partition(".")) for path in sorted(HERE.glob("*/*.sse"))]
+    return [(provider, api, fault) for provider, (api, _, fault) in names]
 
 
 def wire(provider: str, api: str, fault: str) -> bytes:
@@ -98,7 +99,7 @@ def events(provider: str, api: str, pieces: Sequence[bytes]) -> dict[str, Any]:
     with replay.client(Canned(pieces)) as client:
         try:
             for chunk in replay.ask(client):
-                if piece := read(chunk, log):
+                if piece := read(chunk, log):  # type: ignore[arg-type]
                     log.text(piece)  # type: ignore[operator]
         except Exception as error:
             failure = dataclasses.asdict(describe(error))

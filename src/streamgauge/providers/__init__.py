@@ -69,7 +69,8 @@ class Failure:
 class Provider:
     """Everything that the wiring must know of an SDK.
 
-    Class paths are `module:Class`. `request` is the method through which every call goes, once per call; `attempt`
+    Class paths are `module:Class`. `request` is the method through which every call goes, once per call: its second
+    argument is what `read_request` reads, its keyword `stream` says whether a stream is asked for; `attempt`
     the one that it calls once per request sent; `stream` the method that makes a stream's own iterator; `events` the
     one below it that sees frames which the SDK keeps to itself. `own_span` names the attribute that holds the SDK's
     own tracer, if it has one."""

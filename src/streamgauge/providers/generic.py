@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from streamgauge.events import Sink
-from streamgauge.providers import Api, Provider, Reader, Request, provider_named, viewed
+from streamgauge.providers import Api, Provider, Reader, Request, View, provider_named, viewed
 
 NO_PATH = re.compile(r"(?!)")
 
@@ -22,6 +22,9 @@ def generic_reader() -> Reader:
         if isinstance(chunk, str):
             return chunk
         view = viewed(chunk)
+        if not isinstance(view, View):  # a number, a list, nothing at all
+            sink.unrecognised()
+            return None
         if shaped is None:
             shaped = _shape(view)
             if shaped is not _plain:
