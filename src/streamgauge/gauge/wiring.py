@@ -24,6 +24,8 @@ from streamgauge.gauge.watchdog import Watchdog
 from streamgauge.names import Initiator, Phase
 from streamgauge.providers import Request
 from streamgauge.recording import Call, EndCause, Recorder, Timeline
+from streamgauge.recording.recorder import Reader
+from streamgauge.recording.samples import sampled
 from streamgauge.recording.timeline import NoTimeline
 from streamgauge.settings import Settings
 from streamgauge.signals import Signals, Sink, SpanContext
@@ -105,7 +107,7 @@ class Gauge:
         )
         recorder = Recorder(
             call,
-            request.api.reader(),
+            self._reader(request, call),
             timeline=self._timeline(),
             stall_limits=self._limits,
             judge=judge,
@@ -159,6 +161,13 @@ class Gauge:
             finish_ends=request.api.finish_ends,
             ends_by_itself=request.api.ends_by_itself,
         )
+
+    def _reader(self, request: Request, call: Call) -> Reader:
+        read = request.api.reader()
+        if not self.settings.time_per_output_chunk:
+            return read
+        labels = self.signals.metrics.labels(call.provider, call.model, call.operation)
+        return sampled(read, lambda seconds: self.signals.metrics.chunk_gap(labels, seconds))
 
     def _timeline(self) -> Timeline:
         mode = self.settings.chunk_events
