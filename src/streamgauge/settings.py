@@ -141,7 +141,8 @@ class Settings:
     def __post_init__(self) -> None:
         for option in dataclasses.fields(self):
             value, rule = getattr(self, option.name), option.metadata["rule"]
-            if value is not None and not rule.test(value):
+            allowed = option.default is None if value is None else rule.test(value)
+            if not allowed:
                 raise ConfigError(option.name, value, rule.allowed, "Settings")
 
     @classmethod
