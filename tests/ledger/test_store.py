@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.ledger.conftest import skip_or_fail
 
 from streamgauge.ledger import EffectInputError, NewerSchema, StoreTrouble, StoreUnavailable
 from streamgauge.ledger.database import Database
@@ -50,7 +51,7 @@ def test_synchronous_commit_that_was_switched_off_is_switched_on(postgres, postg
 def test_the_write_ahead_log_is_forced_to_disk_before_anything_is_dispatched(tmp_path, url):
     """The system calls themselves: fsync or fdatasync of the log comes before the tool's own write."""
     if subprocess.run(["which", "strace"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("strace is not installed")
+        skip_or_fail("strace is not installed")
     script = """
 import sys, os, streamgauge.ledger as l
 ledger = l.open_ledger(sys.argv[1])
