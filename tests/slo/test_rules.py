@@ -173,3 +173,15 @@ def test_a_refused_query_is_an_error_and_not_an_empty_result(tools, tmp_path):
         pytest.raises(RehearsalError, match="parse error"),
     ):
         server.query("sum(rate(", 0)
+
+
+@pytest.mark.parametrize(
+    ("severity", "receiver"), [("page", "pager"), ("ticket", "tickets"), ("info", "chat"), ("other", "tickets")]
+)
+def test_alertmanager_routes_by_severity(tools, severity, receiver):
+    file = DASHBOARDS / "alertmanager.yaml"
+    tools.run(tools.amtool, "check-config", file)
+    routed = tools.run(
+        tools.amtool, "config", "routes", "test", f"--config.file={file}", f"severity={severity}", "slo=a"
+    )
+    assert routed.splitlines()[0] == receiver
