@@ -1,5 +1,6 @@
 """The committed dashboards as the checks read them: boards, panels, targets, queries with their variables filled in."""
 
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -98,6 +99,7 @@ def walk(node: Any, parents: tuple[Any, ...] = ()) -> Iterator[tuple[Any, tuple[
                 yield from walk(each, (*parents, node))
 
 
+@functools.cache
 def selectors(expr: str) -> list[Any]:
     """All vector selectors of an expression."""
     parsed = promql_parser.parse(filled(expr))
