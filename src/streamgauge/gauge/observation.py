@@ -167,7 +167,7 @@ class Observation:
             self.successor._closing(body)
         if self._sealed or self._tap.finishing or self._tap.running():
             return
-        if finalising(body):
+        if self._tapped and finalising(body):
             self._defer(EndCause.DROPPED)
             return
         self._by_caller = True
