@@ -1,7 +1,9 @@
 """The generated files: committed, deterministic, few labels, fast to make; every expression is executed."""
 
+import json
 import re
 import time
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,16 @@ def test_every_runbook_link_leads_to_a_page_with_advice():
     causes += [f"finding-{word}.md" for word in slo.load().policy.findings]
     assert {link.removeprefix(f"{base}/") for link in links} | set(causes) <= set(pages)
     assert runbooks.without_advice(pages) == []
+
+
+def test_every_dashboard_link_names_a_dashboard_and_variables_that_it_has():
+    pages = [json.loads(path.read_text()) for path in (DASHBOARDS / "grafana").glob("*.json")]
+    variables = {page["uid"]: {each["name"] for each in page["templating"]["list"]} for page in pages}
+    for rule in all_rules(slo.load()):
+        if isinstance(rule, Alert):
+            link = urllib.parse.urlsplit(rule.annotations["dashboard_url"])
+            asked = {name.removeprefix("var-") for name in urllib.parse.parse_qs(link.query) if name.startswith("var-")}
+            assert asked <= variables[link.path.removeprefix("/d/")]
 
 
 def test_runbooks_are_generated_around_the_advice_and_their_links_lead_somewhere():
