@@ -20,6 +20,7 @@ BROKEN = (
 SETTINGS = {
     "STREAMGAUGE_VOCABULARY": "both",
     "STREAMGAUGE_SLO_FILE": str(REPOSITORY / "src" / "streamgauge" / "slo" / "default.yaml"),
+    "STREAMGAUGE_TIME_PER_OUTPUT_CHUNK": "true",
     "STREAMGAUGE_STALL_RESPONDING": "0.15",
     "STREAMGAUGE_STALL_WAITING": "5",
     "STREAMGAUGE_LOG_EVENTS": "begin,stall,cancel,end",

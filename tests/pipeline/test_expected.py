@@ -11,7 +11,6 @@ import yaml
 
 from streamgauge import names
 from tests.pipeline.conftest import SETTINGS, Run
-from tests.pipeline.test_arrival import UNSENT
 from tests.pipeline.tools import CONFIGURATION, OVERLAYS, REPOSITORY, Application, Collector, Prometheus, eventually
 
 SELECTOR = re.compile(r"\b((?:streamgauge|gen_ai)_\w+)(\{[^{}]*\})?")
@@ -20,7 +19,6 @@ REPLACED = re.compile(r'label_(?:replace|join)\(.*?, "(\w+)", "', re.DOTALL)
 VARIABLE = re.compile(r'(=~|=)"\$\w+"')
 DASHBOARDS = REPOSITORY / "dashboards"
 EXPECTING = sorted(file for file in DASHBOARDS.rglob("*") if file.suffix in (".yaml", ".json") and file.is_file())
-UNSENT_FAMILIES = {metric.prometheus for metric in names.METRICS if metric.name in UNSENT}
 
 
 def texts(value: Any, asked: bool = False) -> Iterator[str]:
@@ -55,8 +53,7 @@ FAMILIES = {metric.prometheus for metric in names.METRICS}
 
 @pytest.mark.parametrize("file", EXPECTING, ids=lambda file: str(file.relative_to(DASHBOARDS)))
 def test_everything_that_is_selected_is_there(run: Run, file: Path):
-    wanted = {each for each in selectors(file) if not each.startswith(tuple(UNSENT_FAMILIES))}
-    empty = sorted(selector for selector in wanted if not run.prometheus.query(f"count({selector})"))
+    empty = sorted(selector for selector in selectors(file) if not run.prometheus.query(f"count({selector})"))
     assert empty == []
 
 

@@ -130,7 +130,6 @@ def test_a_gateway_whose_queue_is_full_holds_back_whoever_sends(tmp_path):
         "REMOTE_WRITE": f"http://127.0.0.1:{free_port()}/api/v1/write",
         "LOGS_ENDPOINT": f"http://127.0.0.1:{free_port()}",
         "QUEUE_ITEMS": "5",
-        "BATCH_ITEMS": "2",
         "DECISION_WAIT": "1s",
     }
     with (

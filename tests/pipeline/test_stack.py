@@ -14,7 +14,7 @@ import yaml
 
 from streamgauge import names
 from tests.pipeline.conftest import Run
-from tests.pipeline.test_arrival import SENT, series_of
+from tests.pipeline.test_arrival import series_of
 from tests.pipeline.test_configuration import VARIABLE, validate
 from tests.pipeline.tools import (
     CONFIGURATION,
@@ -196,5 +196,5 @@ def test_without_containers_the_demo_fills_a_prometheus_on_the_shipped_configura
         rules = prometheus.ask("rules")["groups"]
         assert {group["file"].rpartition("/")[2] for group in rules} == {"recording.yaml", "alerts.yaml"}
         assert [rule for group in rules for rule in group["rules"] if rule["health"] == "err"] == []
-        ours = set(prometheus.ask("label/__name__/values")) & {metric.prometheus for metric in SENT}
+        ours = set(prometheus.ask("label/__name__/values")) & {metric.prometheus for metric in names.METRICS}
         assert names.STREAMS.prometheus in ours
