@@ -216,7 +216,7 @@ def work(url: str, witness: str, name: str, seed: int) -> None:
 
 def kill_at_random(url: str, witness: str, kills: int, seed: int, longest: float) -> None:
     rng = random.Random(seed)
-    open_ledger(url, World(witness)).close()  # every driver is imported now, not in every life
+    _open_patiently(url, World(witness)).close()  # every driver is imported now, not in every life
     for life in range(kills):
         pid = _life(partial(work, url, witness, f"life{life}", seed))
         time.sleep(rng.uniform(0.02, longest))
