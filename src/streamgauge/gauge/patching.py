@@ -63,6 +63,7 @@ class Patches:
         provider = self._provider
         for path in provider.clients:
             self._wrap(path, provider.request, self._request)
+            self._wrap_shadows(_class(path), provider.request)
             self._wrap(path, provider.attempt, self._attempt)
             if provider.own_span is not None:
                 self._hide_own_span(path, provider.own_span)
@@ -85,6 +86,16 @@ class Patches:
             setattr(place, method, wrapt.FunctionWrapper(original, wrapper))
             self._undo.append(lambda place=place, original=original: setattr(place, method, original))  # type: ignore[misc]
 
+    def _wrap_shadows(self, owner: Any, method: str) -> None:
+        # another instrumentation that came first may have put its wrapper of the method into a subclass (OpenInference into
+        # `OpenAI.request`): what that calls was taken before our hook was there, so the wrapper itself is hooked
+        for place in _subclasses(owner):
+            shadow = vars(place).get(method)
+            if hasattr(shadow, "__wrapped__"):
+                hooked = wrapt.FunctionWrapper(shadow, self._request)
+                setattr(place, method, hooked)
+                self._undo.append(lambda place=place, shadow=shadow, hooked=hooked: _restore(place, method, hooked, shadow))  # type: ignore[misc]
+
     def _hide_own_span(self, path: str, name: str) -> None:
         owner = _class(path)
         place = next((cls for cls in owner.__mro__ if isinstance(vars(cls).get(name), property)), None)
@@ -97,7 +108,7 @@ class Patches:
     # the hooks
 
     def _begin(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observation | None:
-        if not kwargs.get("stream"):
+        if not kwargs.get("stream") or _calling.get() is not None:  # a call within our own call is the same call
             return None
         gauge = self._choose(client)
         return gauge.guard.call("request", self._begun, gauge, client, args, kwargs) if gauge is not None else None
@@ -189,6 +200,15 @@ def find_by_id(stream_id: str) -> Observation | None:
 def _class(path: str) -> Any:
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def _subclasses(owner: Any) -> list[Any]:
+    return [each for child in owner.__subclasses__() for each in (child, *_subclasses(child))]
+
+
+def _restore(place: Any, method: str, hooked: object, shadow: object) -> None:
+    if vars(place).get(method) is hooked:  # unless its owner took it out meanwhile
+        setattr(place, method, shadow)
 
 
 def _is_async(method: Any) -> bool:
