@@ -643,6 +643,13 @@ OLDEST_AGE = Metric(
     brief="Age of the oldest open stream; 0 when none is open.",
     attributes=(),
 )
+CANCELS_TOTAL = Metric(
+    name="streamgauge.cancels",
+    instrument="counter",
+    unit="{stream}",
+    brief="Cancelled streams, by who asked for the end and in which phase.",
+    attributes=(PROVIDER_NAME, REQUEST_MODEL, OPERATION_NAME, INITIATOR, CANCEL_PHASE),
+)
 UPSTREAM_CLOSE = Metric(
     name="streamgauge.cancel.upstream_close",
     instrument="histogram",
@@ -731,6 +738,7 @@ METRICS = (
     FINDINGS_TOTAL,
     STREAMS_ACTIVE,
     OLDEST_AGE,
+    CANCELS_TOTAL,
     UPSTREAM_CLOSE,
     CANCELS_UNVERIFIED,
     CANCEL_CHUNKS_TOTAL,

@@ -192,6 +192,13 @@ def _cancels(model: str, stream: Labels, spelling: Spelling, objectives: Objecti
         rate = _scaled(_share(model, (0.034, 0.05)), part)
         yield from _histogram(names.UPSTREAM_CLOSE, who, _scaled(rate, 0.97), model, (0.12, 0.6), spelling, objectives)
         yield counter(names.CANCELS_UNVERIFIED, who, _scaled(rate, 0.03), spelling)
+        for phase, share in (
+            (Phase.WAITING, 0.2),
+            (Phase.PLANNING, 0.1),
+            (Phase.ACTING, 0.05),
+            (Phase.RESPONDING, 0.65),
+        ):
+            yield counter(names.CANCELS_TOTAL, {**who, names.CANCEL_PHASE: phase}, _scaled(rate, share), spelling)
     yield counter(names.CANCEL_CHUNKS_TOTAL, stream, _share(model, (0.07, 0.2)), spelling)
     yield counter(names.CANCEL_CHARACTERS_TOTAL, stream, _share(model, (0.9, 3.0)), spelling)
 

@@ -146,7 +146,10 @@ class Metrics:
             self.add(names.FINDINGS_TOTAL, 0, {**labels, names.FINDING: finding.value})
         for metric in (names.CANCEL_CHUNKS_TOTAL, names.CANCEL_CHARACTERS_TOTAL):
             self.add(metric, 0, labels)
-        self.add(names.CANCELS_UNVERIFIED, 0, {**labels, names.INITIATOR: Initiator.UNKNOWN.value})
+        unknown = {**labels, names.INITIATOR: Initiator.UNKNOWN.value}
+        self.add(names.CANCELS_UNVERIFIED, 0, unknown)
+        for phase in Phase:
+            self.add(names.CANCELS_TOTAL, 0, {**unknown, names.CANCEL_PHASE: phase.value})
 
     # at the end
 
@@ -195,6 +198,7 @@ class Metrics:
         if cancel is None:
             return
         who = {**labels, names.INITIATOR: cancel.initiator.value}
+        self.add(names.CANCELS_TOTAL, 1, {**who, names.CANCEL_PHASE: cancel.phase.value}, context)
         if cancel.upstream_close_s is None or report.outcome is Outcome.DETACHED:
             self.add(names.CANCELS_UNVERIFIED, 1, who)
         else:

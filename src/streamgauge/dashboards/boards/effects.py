@@ -10,7 +10,6 @@ from streamgauge.dashboards.queries import (
     beyond,
     buckets,
     increase,
-    label,
     quantile,
     rate,
     series,
@@ -49,16 +48,16 @@ def build(options: Options) -> Board:
     )
 
 
-def cancels(by: str) -> str:
-    """Cancelled streams per second, whether their upstream was seen closed or not."""
-    seen = series(names.UPSTREAM_CLOSE, suffix="_count")
-    unseen = series(names.CANCELS_UNVERIFIED)
+def upstream() -> str:
+    """Cancelled streams per second, by whether their upstream was seen closed."""
     marked = (
         f'label_replace(rate({each}[{RATE}]), "upstream", "{word}", "", "")'
-        for each, word in ((seen, "seen closed"), (unseen, "unverified"))
+        for each, word in (
+            (series(names.UPSTREAM_CLOSE, suffix="_count"), "seen closed"),
+            (series(names.CANCELS_UNVERIFIED), "unverified"),
+        )
     )
-    kept = by if by == "upstream" else label(by)
-    return f"sum by ({kept}) ({' or '.join(marked)})"
+    return f"sum by (upstream) ({' or '.join(marked)})"
 
 
 def _now(options: Options) -> Row:
@@ -144,11 +143,27 @@ def _who() -> Row:
                     "deadline and budget are ours, disconnects are the network's or the reader's: name the "
                     "unknown ones in code.",
                 ),
-                [ask(cancels(names.INITIATOR), legend(names.INITIATOR))],
+                [ask(rate(names.CANCELS_TOTAL, by=[names.INITIATOR]), legend(names.INITIATOR))],
                 unit="cps",
+                size=(8, 8),
                 sparse=True,
                 stack=True,
                 overrides=look.colours(look.INITIATORS),
+            ),
+            time_series(
+                "Cancels by phase",
+                About(
+                    "Cancelled streams per second by what the stream was doing: waiting, planning, acting in a tool, "
+                    "responding.",
+                    "stops while waiting or planning are impatience: show progress; stops while responding are about "
+                    "the answer; stops while acting are about the tool.",
+                ),
+                [ask(rate(names.CANCELS_TOTAL, by=[names.CANCEL_PHASE]), legend(names.CANCEL_PHASE))],
+                unit="cps",
+                size=(8, 8),
+                sparse=True,
+                stack=True,
+                overrides=look.colours(look.PHASES),
             ),
             time_series(
                 "Stopped beside left",
@@ -159,6 +174,7 @@ def _who() -> Row:
                 ),
                 shares,
                 unit="percentunit",
+                size=(8, 8),
                 sparse=True,
                 overrides=look.colours(look.OUTCOMES),
             ),
@@ -203,7 +219,7 @@ def _does_it_stop(options: Options) -> Row:
                     "it; the line is the share of seen closes that took longer than 2 s.",
                     "unverified is not well: a detached background answer goes on and is paid for.",
                 ),
-                [ask(cancels("upstream"), "{{upstream}}"), ask(late, "share later than 2 s")],
+                [ask(upstream(), "{{upstream}}"), ask(late, "share later than 2 s")],
                 unit="cps",
                 sparse=True,
                 size=(8, 8),

@@ -161,7 +161,7 @@ def _objectives() -> Row:
                     {"id": "merge", "options": {}},
                     look.renamed(_COLUMNS, _COLUMNS, hidden=("Value #I",)),
                 ],
-                size=(24, 10),
+                size=(24, 12),
                 sort=("Budget left", False),
                 overrides=[*_columns(), named("Objective", {"links": [detail], "custom.width": 180})],
             ),
