@@ -146,9 +146,13 @@ def test_timeline_goes_out_as_log_events_instead(clients: dict[str, Any]) -> Non
         assert {record.span_id for record in logged} == {span.context.span_id}
 
 
-def test_sample_per_chunk_only_when_it_is_switched_on(clients: dict[str, Any], gauge: Watch) -> None:
-    streamed(gauge, clients)
-    assert names.OPERATION_PER_CHUNK.name not in gauge.points()
+@pytest.mark.parametrize("switched_on", [False, True])
+def test_sample_per_chunk_only_when_it_is_switched_on(clients: dict[str, Any], switched_on: bool) -> None:
+    with watching(settings={"time_per_output_chunk": switched_on}) as watch:
+        _, report = streamed(watch, clients, pieces=40)
+        points = watch.points().get(names.OPERATION_PER_CHUNK.name, [])
+        assert sum(point.count for point in points) == (39 if switched_on else 0)
+        assert all(0 <= point.sum <= report.duration_s for point in points)
 
 
 def test_model_names_beyond_the_limit_are_one_label(provider: Provider) -> None:

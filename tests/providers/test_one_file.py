@@ -120,6 +120,7 @@ def test_made_up_sdk_that_breaks_is_told_as_broken(madeup: Any) -> None:
 
 def test_sdk_of_an_unknown_version_is_left_alone_with_one_line(madeup: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streamgauge.gauge.patching.version", lambda name: "0.9" if name == "madeup" else "9.9")
+    monkeypatch.setattr("streamgauge.gauge.patching._left_alone", set())
     before = SimpleNamespace(**{name: vars(madeup.Client)[name] for name in ("call", "prepare")})
     with watching() as watch:
         assert len(list(madeup.Client().talk("a", "bye"))) == 2
