@@ -1,4 +1,4 @@
-"""An application as users have it: the real SDK, `streamgauge.configure()`, the standard OTEL_* variables, orders on standard input.
+"""An application as users have it: the real SDK, `streamgauge.configure()`, the OTEL_* variables, orders on stdin.
 
 Each line of input is `{"do": NAME, ...}`, each line of output what came of it. Nothing here knows of the collector.
 """
@@ -45,7 +45,7 @@ class Application:
                 ):  # fmt: skip
                     chunks += 1
                     digest.update(repr([_content(choice.delta) for choice in chunk.choices]).encode())
-            except Exception as raised:  # noqa: BLE001 - the kind of error is part of what the application notices
+            except Exception as raised:  # its kind is part of what the application notices
                 error = type(raised).__name__
         return {"fault": fault, "chunks": chunks, "digest": digest.hexdigest(), "error": error}
 
@@ -111,7 +111,7 @@ class Application:
         """Send everything now, as far as anybody takes it."""
         streamgauge.flush()
         for each in (trace.get_tracer_provider(), _logs.get_logger_provider(), metrics.get_meter_provider()):
-            each.force_flush()  # type: ignore[union-attr, attr-defined]
+            each.force_flush()  # type: ignore[union-attr]
 
     def obey(self, orders: Iterable[str]) -> None:
         """Take orders until the input ends."""

@@ -1,4 +1,4 @@
-"""One run of the whole pipeline, shared: the application on the real SDK, the shipped collector, a backend, Prometheus."""
+"""One run of the whole pipeline, shared: application on the real SDK, shipped collector, backend, Prometheus."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.pipeline.tools import CONFIGURATION, REPOSITORY, Application, Collector, Prometheus, eventually
 
 HERE = Path(__file__).parent
@@ -94,7 +93,8 @@ def run(tmp_path_factory) -> Iterator[Run]:
         application.order("leak")
         application.order("flush")
         done = Run(directory, collector, prometheus, read, verdicts)
-        _settle(done, traces=len(read) - 1 + len(verdicts) + 3)  # two streams are one trace; the stop, the stream of the acts, the leak
+        others = 3  # the stop, the stream of the acts, the leak
+        _settle(done, traces=len(read) - 1 + len(verdicts) + others)  # two of the streams are one trace
         yield done
 
 
@@ -112,7 +112,7 @@ def scraping(directory: Path, collector: Collector) -> Prometheus:
 
 
 def _settle(run: Run, traces: int) -> None:
-    """Wait until every trace is decided, every kept one is with the backend, and Prometheus has samples enough for a rate."""
+    """Wait until every trace is decided, the kept ones are with the backend, and Prometheus can tell a rate."""
     decided = "otelcol_processor_tail_sampling_global_count_traces_sampled"
     eventually(lambda: run.collector.own(decided), lambda seen: seen >= traces)
     run.told = {

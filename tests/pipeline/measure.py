@@ -1,7 +1,7 @@
 """The figures behind docs/scaling.md, measured on this machine:  python -m tests.pipeline.measure
 
-Spans, metrics and reconciliations are those of the real SDK against the demo provider, encoded by the real exporter; the
-processor time is that of a real collector on the shipped configurations, read from /proc.
+Spans and metrics are those of the real SDK against the demo provider, encoded by the real exporter; the processor time
+is that of a real collector on the shipped configurations, read from /proc.
 """
 
 import gzip
@@ -22,11 +22,11 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from tests.pipeline.conftest import HERE
+from tests.pipeline.tools import CONFIGURATION, OVERLAYS, REPOSITORY, Collector, eventually
 
 import streamgauge
 from streamgauge.demo import Provider
-from tests.pipeline.conftest import HERE
-from tests.pipeline.tools import CONFIGURATION, OVERLAYS, REPOSITORY, Collector, eventually
 
 CHUNKS = (15, 50, 96, 300, 1000, 4000)
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -51,7 +51,7 @@ def observing(mode: str) -> Iterator[tuple[Provider, InMemorySpanExporter, InMem
         streamgauge.uninstrument()
 
 
-def read(provider: Provider, model: str = "demo-healthy", **script: object) -> None:
+def read(provider: Provider, model: str = "demo-healthy", **script: Any) -> None:
     """One stream, to its end."""
     with OpenAI(base_url=provider.base_url("healthy", **script), api_key="k") as client:
         question: Any = [{"role": "user", "content": "hello"}]
@@ -88,7 +88,8 @@ def metric_sizes() -> Iterator[tuple[int, int, int, int]]:
                 for point in getattr(metric, metric.WhichOneof("data")).data_points
             ]
             series = sum(
-                len(point.bucket_counts) + 2 if metric.WhichOneof("data") == "histogram" else 1 for metric, point in points
+                len(point.bucket_counts) + 2 if metric.WhichOneof("data") == "histogram" else 1
+                for metric, point in points
             )
             yield count, len(points), len(request.SerializeToString()), series
 
@@ -127,11 +128,11 @@ def resident(pid: int) -> int:
     return int(line.split()[1]) // 1024
 
 
-def collector_cost(mode: str, directory: Path, *files: Path, **settings: str) -> dict[str, float]:
+def collector_cost(mode: str, directory: Path, *files: Path, **settings: Any) -> dict[str, float]:
     """Processor seconds per 1,000 spans, from their arrival to the decision and the export of those that are kept."""
     bodies = list(batches(mode))
     with Collector(directory / "backend", HERE / "backend.yaml") as backend:
-        endpoints = {
+        endpoints: dict[str, Any] = {
             "TRACES_ENDPOINT": backend.grpc,
             "LOGS_ENDPOINT": backend.endpoint,
             "REMOTE_WRITE": f"{backend.endpoint}/api/v1/write",
@@ -165,7 +166,10 @@ def post(url: str, body: bytes) -> None:
 def main() -> None:
     for mode in ("adaptive", "off"):
         for chunks, events, size, packed in span_sizes(mode):
-            print(json.dumps({"mode": mode, "chunks": chunks, "events": events, "bytes": size, "gzip": packed}), flush=True)
+            print(
+                json.dumps({"mode": mode, "chunks": chunks, "events": events, "bytes": size, "gzip": packed}),
+                flush=True,
+            )
     for models, points, size, series in metric_sizes():
         print(json.dumps({"models": models, "points": points, "bytes": size, "series": series}), flush=True)
     with tempfile.TemporaryDirectory() as name:

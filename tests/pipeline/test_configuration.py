@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from tests.pipeline.tools import CONFIGURATION, OVERLAYS, REPOSITORY, collector_program
 
 GATEWAY = OVERLAYS / "gateway.yaml"
@@ -48,7 +47,7 @@ def test_the_load_balancer_differs_from_what_can_be_run_by_its_exporter_alone(tm
     refused = validate(BALANCER)
     assert refused.returncode != 0
     assert re.findall(r'unknown type: "(\w+)"', refused.stderr) == ["load_balancing"]
-    document["exporters"] = {name: None for name in document["exporters"]}
+    document["exporters"] = dict.fromkeys(document["exporters"])
     text = yaml.safe_dump(document).replace("load_balancing/", "debug/")
     stand_in = tmp_path / "stand-in.yaml"
     stand_in.write_text(text)
@@ -64,7 +63,7 @@ def test_the_gateway_hides_and_keeps_what_the_single_collector_does():
         assert "redaction" in gateway["service"]["pipelines"][pipeline]["processors"]
 
 
-@pytest.mark.parametrize("file", sorted(OVERLAYS.glob("*.yaml")) + [CONFIGURATION], ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [*sorted(OVERLAYS.glob("*.yaml")), CONFIGURATION], ids=lambda file: file.name)
 def test_every_variable_has_a_default_and_is_described(file: Path):
     text = file.read_text()
     header = text[: text.index("\n\n")]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
-
-from streamgauge import names
 from tests.pipeline.conftest import SETTINGS, Run
 from tests.pipeline.tools import CONFIGURATION, OVERLAYS, REPOSITORY, Application, Collector, Prometheus, eventually
+
+from streamgauge import names
 
 SELECTOR = re.compile(r"\b((?:streamgauge|gen_ai)_\w+)(\{[^{}]*\})?")
 GROUPING = re.compile(r"\b(?:by|on|without|group_left)\s*\(([^()]*)\)")
@@ -130,16 +130,17 @@ def _labels(prometheus: Prometheus) -> dict[str, frozenset[str]]:
     for series in prometheus.ask("series", **{"match[]": ['{__name__=~"(streamgauge|gen_ai)_.*"}']}):
         name = series.pop("__name__")
         found[name] = found.setdefault(name, set(series)) & set(series)
-    some = {"otel_scope_schema_url", *(attribute.replace(".", "_") for attribute in (names.RESPONSE_MODEL, names.ERROR_TYPE))}
+    some = {
+        "otel_scope_schema_url",
+        *(attribute.replace(".", "_") for attribute in (names.RESPONSE_MODEL, names.ERROR_TYPE)),
+    }
     return {name: frozenset(labels - some) for name, labels in found.items()}
 
 
 def test_labels_that_queries_group_by_exist(run: Run):
     known = {label for series in run.prometheus.ask("series", **{"match[]": ['{job="chat"}']}) for label in series}
     recorded = {"slo", "service", "window", "kind", "owner", "target", "period", "cause", "severity", "alertname"}
-    queries = [
-        text for file in EXPECTING for text in texts(yaml.safe_load(file.read_text())) if SELECTOR.search(text)
-    ]
+    queries = [text for file in EXPECTING for text in texts(yaml.safe_load(file.read_text())) if SELECTOR.search(text)]
     made = {label for text in queries for label in REPLACED.findall(text)}
     asked = {label.strip() for text in queries for group in GROUPING.findall(text) for label in group.split(",")}
     assert asked - known - recorded - made - {""} == set()

@@ -1,4 +1,4 @@
-"""Collector stopped, frozen, back; backends away: the application gets what it always gets, and what was lost is counted."""
+"""Collector stopped, frozen, back; backends away: the application gets what it always gets; losses are counted."""
 
 import json
 import signal
@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from streamgauge import names
 from tests.pipeline.conftest import HERE, plain, requests_of, spans_of
 from tests.pipeline.tools import OVERLAYS, Application, Collector, eventually, free_port
+
+from streamgauge import names
 
 FAULTS = ["healthy", "truncated", "tools", "reset", "error_event"] * 4
 SMALL = {
@@ -102,7 +102,7 @@ def test_a_collector_that_takes_connections_and_never_answers_changes_nothing_ei
 
 def test_a_gateway_keeps_what_its_backend_does_not_take_across_its_own_restart(tmp_path):
     backend_ports = {name: free_port() for name in ("grpc", "http", "prometheus", "health", "telemetry")}
-    settings = {
+    settings: dict[str, Any] = {
         "TRACES_ENDPOINT": f"127.0.0.1:{backend_ports['grpc']}",
         "LOGS_ENDPOINT": f"http://127.0.0.1:{backend_ports['http']}",
         "REMOTE_WRITE": f"http://127.0.0.1:{free_port()}/api/v1/write",
@@ -125,7 +125,7 @@ def test_a_gateway_keeps_what_its_backend_does_not_take_across_its_own_restart(t
 
 
 def test_a_gateway_whose_queue_is_full_holds_back_whoever_sends(tmp_path):
-    settings = {
+    settings: dict[str, Any] = {
         "TRACES_ENDPOINT": f"127.0.0.1:{free_port()}",
         "REMOTE_WRITE": f"http://127.0.0.1:{free_port()}/api/v1/write",
         "LOGS_ENDPOINT": f"http://127.0.0.1:{free_port()}",

@@ -2,7 +2,6 @@
 
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace.export import SpanExportResult
-
 from tests.pipeline.conftest import HERE, spans_of
 from tests.pipeline.measure import observing, read
 from tests.pipeline.tools import CONFIGURATION, Collector, eventually
@@ -26,8 +25,6 @@ def test_a_full_batch_of_large_spans_passes_grpc_and_a_backend_with_default_limi
         exporter = OTLPSpanExporter(endpoint=collector.grpc, insecure=True)
         assert exporter.export(finished * (BATCH // len(finished))) is SpanExportResult.SUCCESS
         exporter.shutdown()
-        arrived = eventually(
-            lambda: spans_of(tmp_path / "backend" / "traces.jsonl"), lambda found: len(found) >= BATCH
-        )
+        arrived = eventually(lambda: spans_of(tmp_path / "backend" / "traces.jsonl"), lambda found: len(found) >= BATCH)
         assert len(arrived) == BATCH
         assert collector.own("otelcol_exporter_send_failed_spans") == 0

@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 import yaml
-
-from streamgauge import names
 from tests.pipeline.conftest import Run
 from tests.pipeline.test_arrival import series_of
 from tests.pipeline.test_configuration import VARIABLE, validate
@@ -27,6 +25,8 @@ from tests.pipeline.tools import (
     program,
     prometheus_program,
 )
+
+from streamgauge import names
 
 STACK = REPOSITORY / "examples" / "stack"
 
@@ -171,7 +171,9 @@ def test_the_inbox_prints_a_line_for_each_alert(tmp_path):
     with Process([sys.executable, str(STACK / "inbox" / "inbox.py"), str(port)], tmp_path, {}) as inbox:
         eventually(inbox.log.read_text, lambda text: "waiting" in text)
         body = json.dumps({"alerts": [alert]}).encode()
-        with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/pager", body), timeout=10) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(f"http://127.0.0.1:{port}/pager", body), timeout=10
+        ) as answer:
             assert answer.status == 204
         line = "pager    firing   StreamErrorBudgetBurn chat/stream-availability: 5% of chat streams"
         eventually(inbox.log.read_text, lambda text: line in text)

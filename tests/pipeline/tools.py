@@ -1,4 +1,4 @@
-"""The real parts of the pipeline as processes: collectors, Prometheus, the application. Started on free ports, stopped by their ids."""
+"""The real parts of the pipeline as processes, started on free ports and stopped by their ids."""
 
 import json
 import os
@@ -105,9 +105,11 @@ class Process:
 class Collector(Process):
     """A collector with its own ports; `endpoint` takes OTLP over HTTP, `grpc` over gRPC."""
 
-    def __init__(self, directory: Path, *files: Path, ports: Mapping[str, int] | None = None, **settings: str) -> None:
+    def __init__(self, directory: Path, *files: Path, ports: Mapping[str, int] | None = None, **settings: Any) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self.ports = dict(ports or {name: free_port() for name in ("grpc", "http", "prometheus", "health", "telemetry")})
+        self.ports = dict(
+            ports or {name: free_port() for name in ("grpc", "http", "prometheus", "health", "telemetry")}
+        )
         command = [collector_program(), *(f"--config={file}" for file in files or (CONFIGURATION,))]
         super().__init__(command, directory, self._environment() | {f"COLLECTOR_{k}": v for k, v in settings.items()})
         eventually(lambda: self.process.poll() or get(f"http://127.0.0.1:{self.ports['health']}/"), self._up)

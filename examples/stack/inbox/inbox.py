@@ -6,16 +6,17 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 
 class Inbox(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_POST(self) -> None:
         message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         for alert in message["alerts"]:
             labels, notes = alert["labels"], alert["annotations"]
             where = f"{labels.get('service', '-')}/{labels.get('slo', '-')}"
-            print(f"{self.path[1:]:8} {alert['status']:8} {labels['alertname']} {where}: {notes.get('summary', '')}", flush=True)
+            what = f"{labels['alertname']} {where}: {notes.get('summary', '')}"
+            print(f"{self.path[1:]:8} {alert['status']:8} {what}", flush=True)
         self.send_response(204)
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server gives it
+    def log_message(self, *_: object) -> None:
         """Requests are not worth a line; alerts are."""
 
 
