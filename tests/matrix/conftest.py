@@ -55,7 +55,7 @@ def _environ() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def told_by(request: pytest.FixtureRequest) -> Iterator[Callable[[Job], dict[str, Any]]]:
     """What a job told; all jobs of the tests to come were started with the first, two at a time."""
-    jobs = [item.callspec.params["job"] for item in request.session.items if "job" in _params(item)]  # type: ignore[attr-defined]
+    jobs = [job for item in request.session.items for name, job in _params(item).items() if name in ("job", "alone")]
     with Provider(defaults={"gap_ms": 0, "first_ms": 0, "stall_ms": 60, "retry_ms": 2}) as provider:
         with ThreadPoolExecutor(2) as pool:
             started: dict[Job, Future[dict[str, Any]]] = {}

@@ -15,6 +15,7 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import anthropic
@@ -99,6 +100,22 @@ def surfaces() -> dict[str, Callable[..., Any]]:
     }
 
 
+@dataclass(frozen=True)
+class Call:
+    """A call that is about to be made; a `helper` gives a manager, anything else a stream or a raw response."""
+
+    surface: Callable[..., Any]
+    clients: Any
+    model: str
+
+    def __call__(self) -> Any:
+        return self.surface(self.clients, self.model)
+
+    @property
+    def helper(self) -> bool:
+        return self.surface.__name__.endswith("_helper")
+
+
 # ways out; `see` is told every chunk
 
 
@@ -120,14 +137,14 @@ async def _aread(stream: Any, see: Callable[[Any], None], limit: int = 10_000) -
 
 def _open(call: Any) -> Any:
     made = call()
-    if hasattr(made, "parse"):
-        return made.parse()
-    return made.__enter__() if not hasattr(made, "__next__") else made
+    if call.helper:
+        return made.__enter__()
+    return made.parse() if hasattr(made, "parse") else made
 
 
 async def _aopen(call: Any) -> Any:
     made = call()
-    if not inspect.isawaitable(made):
+    if call.helper:
         return await made.__aenter__()
     made = await made
     if hasattr(made, "parse"):
@@ -146,7 +163,7 @@ def drop(call: Any, see: Any) -> None:
 
 def break_in_with(call: Any, see: Any) -> None:
     made = call()
-    with made.parse() if hasattr(made, "parse") else made as stream:
+    with made.parse() if hasattr(made, "parse") and not call.helper else made as stream:
         _read(stream, see, READ)
 
 
@@ -178,7 +195,7 @@ async def adrop(call: Any, see: Any) -> None:
 
 async def abreak_in_with(call: Any, see: Any) -> None:
     made = call()
-    if inspect.isawaitable(made):
+    if not call.helper:
         made = await made
         parsed = made.parse() if hasattr(made, "parse") else made
         made = await parsed if inspect.isawaitable(parsed) else parsed
@@ -373,9 +390,6 @@ async def aplayed(way: Any, call: Any) -> list[str]:
     return seen
 
 
-Case = tuple[str, str]
-
-
 def cases(wanted: set[str], *, asynchronous: bool) -> Iterator[tuple[str, Any, Any, str]]:
     """Name, way, surface and fault of every case."""
     for place, surface in surfaces().items():
@@ -394,7 +408,7 @@ def play_all(url: str, wanted: set[str], watched: "Watched | None" = None) -> di
 
     for name, way, surface, fault in cases(wanted, asynchronous=False):
         clients = _sync_clients(url, fault)
-        found[name] = played(way, lambda: surface(clients, f"demo-{fault}")), told()  # noqa: B023
+        found[name] = played(way, Call(surface, clients, f"demo-{fault}")), told()
 
     async def asynchronous() -> None:
         made: dict[str, Any] = {}
@@ -402,7 +416,7 @@ def play_all(url: str, wanted: set[str], watched: "Watched | None" = None) -> di
             key = fault if fault in SPECIAL else ""
             if key not in made:
                 made[key] = clients_of(url, key, (openai.AsyncOpenAI, anthropic.AsyncAnthropic))
-            seen = await aplayed(way, lambda: surface(made[key], f"demo-{fault}"))  # noqa: B023
+            seen = await aplayed(way, Call(surface, made[key], f"demo-{fault}"))
             for _ in range(200):  # a dropped async stream is finalised in several steps of loop and collector
                 if watched is None or watched.settled():
                     break
