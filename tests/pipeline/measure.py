@@ -59,9 +59,9 @@ def read(provider: Provider, model: str = "demo-healthy", **script: Any) -> None
             pass
 
 
-def span_sizes(mode: str) -> Iterator[tuple[int, int, int, int]]:
+def span_sizes(mode: str, chunks: tuple[int, ...] = CHUNKS) -> Iterator[tuple[int, int, int, int]]:
     """Chunks, events, bytes of the span as OTLP, bytes of it in a compressed batch of 100."""
-    for pieces in CHUNKS:
+    for pieces in chunks:
         with observing(mode) as (provider, spans, _):
             for _ in range(20):
                 read(provider, pieces=pieces)
@@ -138,7 +138,7 @@ def collector_cost(mode: str, directory: Path, *files: Path, **settings: Any) ->
             "REMOTE_WRITE": f"{backend.endpoint}/api/v1/write",
         }
         with Collector(directory / "collector", *files, **endpoints, DECISION_WAIT="2s", **settings) as collector:
-            idle, before = seconds_of(collector.process.pid), resident(collector.process.pid)
+            idle = seconds_of(collector.process.pid)
             for body in bodies:
                 post(f"{collector.endpoint}/v1/traces", body)
             decided = "otelcol_processor_tail_sampling_global_count_traces_sampled"
@@ -150,10 +150,26 @@ def collector_cost(mode: str, directory: Path, *files: Path, **settings: Any) ->
                 "spans": BATCH * BATCHES,
                 "kept": kept,
                 "seconds per 1,000": round(spent * 1000 / (BATCH * BATCHES), 4),
-                "MiB at first": before,
-                "MiB at most": resident(collector.process.pid),
                 "bytes per span in": round(sum(map(len, bodies)) / (BATCH * BATCHES)),
             }
+
+
+def waiting(mode: str, directory: Path) -> dict[str, float]:
+    """Memory of a gateway in which every span still waits for its decision."""
+    bodies = list(batches(mode))
+    nowhere: dict[str, Any] = {"DECISION_WAIT": "10m"}
+    with Collector(directory, OVERLAYS / "gateway.yaml", **nowhere) as collector:
+        before = resident(collector.process.pid)
+        for body in bodies:
+            post(f"{collector.endpoint}/v1/traces", body)
+        received = "otelcol_processor_tail_sampling_new_trace_id_received"
+        eventually(lambda: collector.own(received), lambda seen: seen >= BATCH * BATCHES)
+        more = resident(collector.process.pid) - before
+        return {
+            "spans": BATCH * BATCHES,
+            "MiB more": more,
+            "kB per span": round(more * 1048.576 / (BATCH * BATCHES), 1),
+        }
 
 
 def post(url: str, body: bytes) -> None:
@@ -165,9 +181,9 @@ def post(url: str, body: bytes) -> None:
 
 def main() -> None:
     for mode in ("adaptive", "off"):
-        for chunks, events, size, packed in span_sizes(mode):
+        for length, events, size, packed in span_sizes(mode):
             print(
-                json.dumps({"mode": mode, "chunks": chunks, "events": events, "bytes": size, "gzip": packed}),
+                json.dumps({"mode": mode, "chunks": length, "events": events, "bytes": size, "gzip": packed}),
                 flush=True,
             )
     for models, points, size, series in metric_sizes():
@@ -181,6 +197,8 @@ def main() -> None:
         ):
             cost = collector_cost(mode, directory / f"{words}-{mode}", file, KEEP_HEALTHY_PERCENT="1")
             print(json.dumps({"configuration": words, "mode": mode, **cost}), flush=True)
+        for mode in ("adaptive", "off"):
+            print(json.dumps({"waiting": mode, **waiting(mode, directory / f"waiting-{mode}")}), flush=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from tests.pipeline.tools import OVERLAYS, Application, Collector, eventually, f
 
 from streamgauge import names
 
+pytestmark = pytest.mark.timeout(300)
+
 FAULTS = ["healthy", "truncated", "tools", "reset", "error_event"] * 4
 SMALL = {
     "OTEL_BSP_MAX_QUEUE_SIZE": "8",

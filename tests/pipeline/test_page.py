@@ -1,14 +1,13 @@
 """From a broken stream to a page and back: SDK, collector, Prometheus, generated rules, Alertmanager, webhook.
 
-Every duration of rules and routes is divided by 60, by the generators themselves; nothing else differs from what is shipped.
+Every duration of rules and routes is divided by 60, by the generators themselves; all else is what is shipped.
 """
 
 import json
 import sys
 from pathlib import Path
 
-from streamgauge import slo
-from streamgauge.slo import alertmanager, render
+import pytest
 from tests.pipeline.conftest import SETTINGS
 from tests.pipeline.test_stack import STACK
 from tests.pipeline.tools import (
@@ -21,6 +20,11 @@ from tests.pipeline.tools import (
     get,
     prometheus_program,
 )
+
+from streamgauge import slo
+from streamgauge.slo import alertmanager, render
+
+pytestmark = pytest.mark.timeout(300)
 
 SCALE = 60
 PAGE = "pager    {:8} StreamErrorBudgetBurn chat/stream-availability"
