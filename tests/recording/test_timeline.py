@@ -39,6 +39,7 @@ def test_rows_keep_the_budget_and_account_for_every_chunk(
     assert timeline.chunks == sum(row.count for row in rows) == len(chunks)
     assert sum(row.characters for row in rows) == sum(size for _, size, _ in chunks)
     assert max((row.gap_max_ns for row in rows), default=0) == max((gap for gap, _, _ in chunks), default=0)
+    assert timeline.stride >= max((row.count for row in rows), default=1)
     position = 0
     for row in rows:
         assert row.index == position

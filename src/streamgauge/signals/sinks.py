@@ -1,7 +1,6 @@
 """Sinks: where whole reports go besides OpenTelemetry. A sink is any callable that takes a `StreamReport`."""
 
 import json
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,6 @@ class JsonlSink:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._lock = threading.Lock()
         try:
             self.path.touch()
         except OSError as error:
@@ -25,5 +23,6 @@ class JsonlSink:
     def __call__(self, report: StreamReport) -> None:
         """Write one report."""
         line = json.dumps(report.to_dict(), ensure_ascii=False) + "\n"
-        with self._lock, self.path.open("a", encoding="utf-8") as file:
-            file.write(line)
+        # unbuffered: one write at the end of the file, whole without a lock, which a fork could leave held for ever
+        with self.path.open("ab", buffering=0) as file:
+            file.write(line.encode("utf-8", "backslashreplace"))

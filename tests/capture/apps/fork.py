@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 import threading
 import time
@@ -53,8 +54,22 @@ def watchdogs() -> bool:
 before = openai.OpenAI(base_url=f"{sys.argv[1]}/v1", api_key="k")
 held = opened(before)
 next(held)
+held_lock, forked = threading.Event(), threading.Event()
+
+
+def hold() -> None:
+    """Hold a lock of ours while the fork happens: in the child nobody is there to let it go."""
+    with gauge._watchdog._starting, gauge._lock:
+        held_lock.set()
+        forked.wait()
+
+
+holder = threading.Thread(target=hold)
+holder.start()
+held_lock.wait()
 child = os.fork()
 if child == 0:
+    signal.alarm(20)
     print(f"child-open-at-start={gauge.open_count}")
     told = stream_and_drop()
     print(f"child={told}")
@@ -62,6 +77,8 @@ if child == 0:
     print(f"child-watchdog={watchdogs()}")
     sys.stdout.flush()
     os._exit(0)
+forked.set()
+holder.join()
 print(f"parent={stream_and_drop()}")
 reports.clear()
 list(held)
