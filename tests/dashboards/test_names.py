@@ -121,6 +121,15 @@ def test_a_label_that_goes_away_is_noticed_too(monkeypatch):
     assert f"streams / Broken after 200 / A: {names.STREAMS.prometheus} has no label {label}" in blanked()
 
 
+def test_every_word_that_a_query_asks_for_is_one_of_its_closed_set():
+    closed = {promql.label(attribute): {*words, "none"} for attribute, words in names.VALUES.items()}
+    for place, expr in expressions():
+        for selector in reading.selectors(expr):
+            for matcher in selector.matchers.matchers:
+                if matcher.name in closed and matcher.value != ".+":
+                    assert set(matcher.value.split("|")) <= closed[matcher.name], place
+
+
 @pytest.mark.parametrize("metric", names.METRICS, ids=lambda metric: metric.name)
 def test_every_metric_is_shown_somewhere_or_left_out_for_a_reason(metric):
     shown = any("yaml" not in place for place in readers(metric.prometheus))
