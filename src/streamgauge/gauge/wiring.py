@@ -224,11 +224,14 @@ class Gauge:
 
     def cancelled(self, observation: Observation, initiator: Initiator, now: int) -> None:
         """Somebody said who ends a stream."""
-        ledger = self._bridge.ledger(self.signals.effects)
-        if ledger is not None:
-            self._bridge.cancelled(ledger, observation.id, initiator)
+        self.guard.call("ledger", self._to_ledger, self._bridge.cancelled, observation.id, initiator)
         at = observation.call.started_unix_ns + now - observation.call.started_ns
         self.signals.cancelled(observation.call, observation.span, initiator, observation.phase, at)
+
+    def _to_ledger(self, tell: Callable[..., None], *said: Any) -> None:
+        ledger = self._bridge.ledger(self.signals.effects)
+        if ledger is not None:
+            tell(ledger, *said)
 
     def later(self, observation: Observation, cause: EndCause, at: int) -> None:
         """Seal from a safe place; callable in any context."""
@@ -282,9 +285,7 @@ class Gauge:
         report = observation.report
         assert report is not None  # noqa: S101 - sealed observations have one
         self.guard.call("remember", self._remember, observation, report)
-        ledger = self._bridge.ledger(self.signals.effects)
-        if ledger is not None:
-            self.guard.call("ledger", self._bridge.sealed, ledger, report)
+        self.guard.call("ledger", self._to_ledger, self._bridge.sealed, report)
         self.signals.sealed(report, observation.span, observation.labels, observation.stalls_told)
 
     def _remember(self, observation: Observation, report: StreamReport) -> None:
