@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import wrapt
 
 from streamgauge.errors import ConfigError
+from streamgauge.gauge.bothways import BothWays
 from streamgauge.gauge.observation import Observation
 from streamgauge.gauge.patching import (
     Patches,
@@ -190,10 +191,17 @@ def _watch_iterator(target: Any, gauge: Gauge, provider: str | None, model: str 
     if observation is None:
         return target
     observation.attempt()
-    source = target.__aiter__() if hasattr(target, "__aiter__") else iter(target)
-    wrapping = observation.wrap(source)
+    wrapping = _wrapping(target, observation)
     observation.follow(wrapping)
     return wrapping
+
+
+def _wrapping(target: Any, observation: Observation) -> Any:
+    if not hasattr(target, "__aiter__"):
+        return observation.wrap(iter(target))
+    if not hasattr(target, "__iter__"):
+        return observation.wrap(target.__aiter__())
+    return BothWays(target, observation.wrap)
 
 
 def of(stream: Any) -> Observation | None:
