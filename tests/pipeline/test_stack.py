@@ -17,6 +17,7 @@ from tests.pipeline.test_configuration import VARIABLE, validate
 from tests.pipeline.tools import (
     CONFIGURATION,
     REPOSITORY,
+    Collector,
     Process,
     Prometheus,
     eventually,
@@ -52,8 +53,8 @@ def mounted(compose: dict[str, Any], service: str, into: Path) -> Path:
     return into
 
 
-def test_the_stack_has_its_seven_parts_and_listens_on_this_machine_only(compose):
-    parts = {"grafana", "prometheus", "alertmanager", "collector", "tempo", "postgres", "demo"}
+def test_the_stack_has_all_its_parts_and_listens_on_this_machine_only(compose):
+    parts = {"grafana", "prometheus", "alertmanager", "collector", "tempo", "postgres", "demo", "agent"}
     assert parts <= compose["services"].keys()
     published = [port for service in compose["services"].values() for port in service.get("ports", [])]
     assert published
@@ -125,7 +126,9 @@ def test_prometheus_and_the_collector_find_each_other(compose):
     assert hosts <= compose["services"].keys()
     served = compose["services"]["collector"]["environment"]["COLLECTOR_PROMETHEUS"].rpartition(":")[2]
     assert f"collector:{served}" in scraped
-    assert compose["services"]["demo"]["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector:4318"
+    for traffic in ("demo", "agent"):
+        settings = compose["services"][traffic]["environment"]
+        assert settings["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector:4318"
 
 
 def test_grafana_finds_its_dashboards_and_sources(compose, tmp_path):
@@ -159,6 +162,26 @@ def test_alerts_about_the_collector_read_what_it_tells_of_itself(run: Run):
         for pattern in patterns:
             if "receiver" in pattern:  # failures to send have no series before the first one
                 assert [name for name in told if re.fullmatch(pattern, name)], rule["alert"]
+
+
+def test_the_agent_leaves_effects_and_reconciliations_of_several_kinds(tmp_path):
+    environment = {
+        "STREAMGAUGE_LEDGER_URL": f"sqlite:///{tmp_path / 'ledger.db'}",
+        "OTEL_SERVICE_NAME": "agent",
+    }
+    agent = [sys.executable, str(STACK / "demo" / "agent.py"), "21", "0"]
+    with Collector(tmp_path / "collector") as collector:
+        environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.endpoint
+        with Process(agent, tmp_path, environment) as running:
+            assert running.process.wait(100) == 0, running.log.read_text()
+        text = collector.scrape()
+    told = re.findall(r'streamgauge_reconciliations_total{.*verdict="(\w+)"} (\d+)', text)
+    counted = {verdict: int(count) for verdict, count in told}
+    assert counted["partial_commit"] == 3
+    assert counted["consistent"] >= 15
+    unknown = re.search(r'streamgauge_effects_total{.*class="booking".*state="unknown"} (\d+)', text)
+    assert unknown is not None
+    assert int(unknown[1]) == 1
 
 
 def test_the_inbox_prints_a_line_for_each_alert(tmp_path):
