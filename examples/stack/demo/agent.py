@@ -1,4 +1,4 @@
-"""Traffic with side effects for the example stack: an agent whose tools run while its answers stream, and users who press Stop.
+"""Traffic with side effects for the example stack: tools that run while answers stream, and users who press Stop.
 
     STREAMGAUGE_LEDGER_URL=postgresql+psycopg://... python agent.py [TURNS [SECONDS BETWEEN THEM]]
 
@@ -27,11 +27,11 @@ RECONCILE_EVERY = 20
 def run_tool(call: Any, number: int) -> None:
     """Run one tool call as an effect; a lost connection leaves it unknown."""
     kind = "read" if call.function.name.startswith("get") else "booking"
-    with contextlib.suppress(TimeoutError, streamgauge.LedgerError):
-        with streamgauge.effect(call.function.name, kind=kind, reversible=kind == "read", tool_call=call.id) as effect:
-            if kind == "booking" and number % 11 == 0:
-                raise TimeoutError("the booking was sent, the answer was lost")
-            effect.committed("done")
+    effect = streamgauge.effect(call.function.name, kind=kind, reversible=kind == "read", tool_call=call.id)
+    with contextlib.suppress(TimeoutError, streamgauge.LedgerError), effect as running:
+        if kind == "booking" and number % 11 == 0:
+            raise TimeoutError("the booking was sent, the answer was lost")
+        running.committed("done")
 
 
 def turn(client: OpenAI, number: int) -> None:
