@@ -6,10 +6,13 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx2
+import openai
 from tests.capture.surfaces import PLAIN, Surface
 from tests.capture.test_held_streams import app
 from tests.capture.trial import Trial, aexhaust, arun, exhaust, run
 from tests.capture.watching import Watch, assert_samples
+from tests.conftest import TLS
 
 from streamgauge import names
 from streamgauge.demo import Provider
@@ -81,6 +84,28 @@ async def test_200_streams_in_one_event_loop_are_not_mixed_up(async_clients: dic
     assert opened.is_set()
     assert most > 50
     assert_each_is_told_by_its_own_figures(gauge, trials)
+
+
+async def test_task_that_was_born_inside_a_call_makes_calls_of_its_own(provider: Provider, gauge: Watch) -> None:
+    """A hook of the HTTP client starts a task; the task inherits the context of the call and outlives it."""
+    tasks: list[asyncio.Task[Trial]] = []
+    answered = asyncio.Event()
+
+    async def own_call() -> Trial:
+        await answered.wait()
+        return await arun(aexhaust, Trial(PLAIN[0], client, "rate_limited_then_ok"))
+
+    async def on_request(_request: httpx2.Request) -> None:
+        if not tasks:
+            tasks.append(asyncio.create_task(own_call()))
+
+    pool = httpx2.AsyncClient(verify=TLS, event_hooks={"request": [on_request]})
+    async with openai.AsyncOpenAI(base_url=provider.base_url(), api_key="k", http_client=pool, max_retries=1) as client:
+        await arun(aexhaust, Trial(PLAIN[0], client))
+        answered.set()
+        await tasks[0]
+    told = [(report.model, report.outcome, report.attempts) for report in gauge.reports]
+    assert told == [("demo-healthy", Outcome.COMPLETED, 1), ("demo-rate_limited_then_ok", Outcome.COMPLETED, 2)]
 
 
 def test_gauge_set_up_before_a_fork_works_in_parent_and_child(provider: Provider) -> None:

@@ -114,6 +114,11 @@ class Observation:
         """This handle, or the one that goes on with its stream after it was given up and read again."""
         return self if self.successor is None else self.successor.latest
 
+    @property
+    def answered(self) -> bool:
+        """Whether the call is over: it has its answer, or its end."""
+        return self._response is not None or self._sealed
+
     def __repr__(self) -> str:
         ended = self.report.outcome.value if self.report else self.state.value
         return f"<Observation {self.id} {ended}>"

@@ -43,7 +43,10 @@ def supported(provider: Provider) -> bool:
     if provider.name not in _left_alone:
         _left_alone.add(provider.name)
         log.warning(
-            "streamgauge leaves %s %s alone: it knows the versions %s", provider.distribution, installed, provider.versions
+            "streamgauge leaves %s %s alone: it knows the versions %s",
+            provider.distribution,
+            installed,
+            provider.versions,
         )
     return False
 
@@ -108,7 +111,7 @@ class Patches:
     # the hooks
 
     def _begin(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observation | None:
-        if not kwargs.get("stream") or _calling.get() is not None:  # a call within our own call is the same call
+        if not kwargs.get("stream") or _in_call() is not None:  # a call within our own call is the same call
             return None
         gauge = self._choose(client)
         return gauge.guard.call("request", self._begun, gauge, client, args, kwargs) if gauge is not None else None
@@ -126,7 +129,7 @@ class Patches:
         return _call(observation, wrapped, args, kwargs)
 
     def _attempt(self, wrapped: Any, _client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        observation = _calling.get()
+        observation = _in_call()
         if observation is not None:
             observation.attempt()
         return wrapped(*args, **kwargs)
@@ -153,14 +156,20 @@ class Patches:
     def _observed(self, stream: Any) -> Observation | None:
         response = getattr(stream, "response", None)
         known = find_by_response(response)
-        return known if known is not None else _calling.get()
+        return known if known is not None else _in_call()
+
+
+def _in_call() -> Observation | None:
+    """The call of ours that is being made; a task that was born in one and lives on is in it no more."""
+    observation = _calling.get()
+    return None if observation is None or observation.answered else observation
 
 
 class _HiddenWhileCalling(property):
     """A property that is None while a call of ours is made, and the SDK's own otherwise."""
 
     def __get__(self, instance: Any, owner: type | None = None, /) -> Any:
-        if instance is not None and _calling.get() is not None:
+        if instance is not None and _in_call() is not None:
             return None
         return super().__get__(instance, owner)
 
