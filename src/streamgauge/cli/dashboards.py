@@ -1,10 +1,15 @@
 """`streamgauge dashboards`: generate, list or compare Grafana dashboards. Parses, calls the dashboards room, prints."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from streamgauge.errors import ConfigError
+
+if TYPE_CHECKING:
+    from streamgauge.dashboards import Board
 
 _DIRECTORY = click.Path(file_okay=False, path_type=Path)
 
@@ -41,7 +46,7 @@ def command(
         raise click.UsageError("one of --out, --check and --list is needed")
 
 
-def _list(boards: dict) -> None:  # type: ignore[type-arg]
+def _list(boards: "Mapping[str, Board]") -> None:
     for name, board in boards.items():
         count = sum(len(row.panels) for row in board.rows)
         click.echo(f"{name}.json  {board.uid}  {count} panels  {board.title}")

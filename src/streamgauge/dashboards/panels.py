@@ -191,12 +191,14 @@ def bar_gauge(
     size: tuple[int, int] = (8, 8),
     steps: Steps = look.PLAIN,
     bounds: tuple[float | None, float | None] = (0, None),
+    decimals: int | None = None,
     overrides: Iterable[Json] = (),
     links: Iterable[Json] = (),
 ) -> Modern:
-    """One bar per series, longest value at the end of the range."""
+    """One bar per series: its last value."""
     defaults = {
         **_plain_defaults(unit, bounds, links),
+        "decimals": decimals,
         "mappings": look.no_traffic(),
         "color": {"mode": "thresholds"},
         "thresholds": look.thresholds(steps),

@@ -37,7 +37,7 @@ def row(options: Options) -> Row:
                 [ask(rate(names.EFFECTS_TOTAL, by=[names.EFFECT_STATE]), legend(names.EFFECT_STATE))],
                 unit="cps",
                 sparse=True,
-                size=(8, 8),
+                size=(7, 8),
                 overrides=look.of_set(names.EFFECT_STATE),
                 stack=True,
             ),
@@ -56,7 +56,7 @@ def row(options: Options) -> Row:
                 ],
                 unit="cps",
                 sparse=True,
-                size=(8, 8),
+                size=(7, 8),
                 stack=True,
                 overrides=look.colours(VERDICTS),
                 links=[
@@ -85,6 +85,8 @@ def row(options: Options) -> Row:
                     )
                 ],
                 unit="short",
+                decimals=0,
+                size=(10, 8),
                 steps=NONE_IS_WELL,
             ),
             time_series(
@@ -136,6 +138,7 @@ def approvals() -> Row:
                 ),
                 [now(answered, legend(names.EFFECT_CLASS))],
                 unit="short",
+                decimals=0,
                 size=(12, 8),
             ),
         ),
