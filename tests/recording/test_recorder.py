@@ -87,13 +87,14 @@ def plain_text(said: list[Any]) -> list[str]:
     return pieces
 
 
-@given(CHUNKS, st.integers(0, 40))
+@given(CHUNKS, st.integers(0, 300))
 def test_batched_text_is_told_as_if_each_chunk_had_been_settled_alone(
     chunks: list[tuple[Any, int, int]], more: int
 ) -> None:
     """The same text as plain pieces, which are settled in batches, and as words, which are not."""
-    texts = [(chunk, wait, used) for chunk, wait, used in chunks if isinstance(chunk, str)] + [("ab ", 1, 0)] * more
-    batched, single = recorder(None), recorder(None)
+    texts = [(chunk, wait, used) for chunk, wait, used in chunks if isinstance(chunk, str)]
+    texts += [(f"{n % 7} ", n % 3 * SECOND, 0) for n in range(more)]
+    batched, single = recorder(8), recorder(8)
     ended = fed(batched, texts)
     fed(single, [([("text", piece)], wait, used) for piece, wait, used in texts])
     one = batched.seal(End(EndCause.EXHAUSTED), ended)
@@ -101,6 +102,7 @@ def test_batched_text_is_told_as_if_each_chunk_had_been_settled_alone(
     for name in ("characters", "content_chunks", "gap_max_ns", "stalls", "duplicates", "phase_times_ns", "wait_ns"):
         assert getattr(one, name) == getattr(two, name), name
     assert (one.first_text_ns, one.last_content_ns) == (two.first_text_ns, two.last_content_ns)
+    assert sum(row.count for row in one.timeline) == sum(row.count for row in two.timeline) == len(texts)
 
 
 def test_role_empty_usage_and_error_chunks_never_set_the_first_text() -> None:

@@ -1,19 +1,25 @@
 """The timeline: any marks, any budget, any batches; rows within the budget, counts that add up, order kept."""
 
+import random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streamgauge.names import Mark
 from streamgauge.recording.timeline import BIT, Timeline
 
-CHUNKS = st.lists(
-    st.tuples(
-        st.integers(0, 1000),  # nanoseconds since the chunk before
-        st.integers(0, 500),  # characters
-        st.sampled_from([0, 0, 0, 0, *BIT.values(), BIT[Mark.TERMINAL] | BIT[Mark.PHASE]]),
-    ),
-    max_size=700,
-)
+SIZES = [0, 1, 5, 500]
+MARKED = [0] * 12 + [*BIT.values(), BIT[Mark.TERMINAL] | BIT[Mark.PHASE]]
+
+
+def some(count: int, seed: int, share: int) -> list[tuple[int, int, int]]:
+    """So many chunks: nanoseconds since the one before, characters, marks; long lists are what budgets are for."""
+    chance = random.Random(seed)
+    marks = MARKED[12 - share :]
+    return [(chance.randrange(1000), chance.choice(SIZES), chance.choice(marks)) for _ in range(count)]
+
+
+CHUNKS = st.builds(some, st.integers(0, 700), st.integers(), st.integers(0, 12))
 
 
 def filled(chunks: list[tuple[int, int, int]], budget: int | None) -> tuple[Timeline, list[int]]:
@@ -77,7 +83,7 @@ def test_without_a_budget_nothing_is_merged(chunks: list[tuple[int, int, int]]) 
     assert timeline.stride == 1
 
 
-@given(st.lists(st.integers(1, 64), max_size=200), st.integers(8, 100))
+@given(st.lists(st.integers(1, 64), min_size=50, max_size=200), st.integers(8, 40))
 def test_batches_of_up_to_the_stride_account_for_the_same(sizes: list[int], budget: int) -> None:
     timeline, now, total = Timeline(budget), 0, 0
     for size in sizes:
