@@ -12,7 +12,7 @@ from tests.capture.trial import Trial
 from tests.capture.watching import Watch
 
 import streamgauge
-from streamgauge.ledger import StreamStopped, close_ledger
+from streamgauge.ledger import StreamStopped, close_ledger, use_ledger
 from streamgauge.names import EVENT_CANCEL, INITIATOR, Outcome
 
 BUSY = 0.05
@@ -21,7 +21,7 @@ BUSY = 0.05
 @pytest.fixture
 def file(tmp_path: Path) -> Iterator[Path]:
     """The file of a ledger in use that soon gives up on a locked database."""
-    streamgauge.ledger(f"sqlite:///{tmp_path}/effects.db", busy_timeout=BUSY)
+    use_ledger(f"sqlite:///{tmp_path}/effects.db", busy_timeout=BUSY)
     yield tmp_path / "effects.db"
     close_ledger()
 
@@ -43,7 +43,7 @@ def test_a_store_that_fails_does_not_swallow_the_signals_of_a_cancel(
     gauge.expected_complaints = len(gauge.complaints.said)
     assert any("streamgauge failed in ledger (StoreUnavailable)" in line for line in gauge.complaints.said)
     close_ledger()  # pays what is owed
-    kept = streamgauge.ledger(f"sqlite:///{file}")
+    kept = use_ledger(f"sqlite:///{file}")
     assert [step["what"] for step in kept.history(stream=report.stream_id)] == ["stopped", "ended", "stopped"]
     with pytest.raises(StreamStopped), streamgauge.effect("late", stream=report.stream_id):
         pytest.fail("the fence is up")

@@ -22,7 +22,8 @@ from streamgauge.errors import ConfigError
 def command(as_json: bool, serve: bool, listing: bool, faults: str, **options: object) -> None:
     """Watch healthy and broken streams end, and compare what happened with what was recorded.
 
-    Needs no key and no server. The exit status is 1 if any row does not agree.
+    Then press Stop before, during and after a tool that sends mail. Needs no key and no server. The exit status is 1
+    if any row does not agree.
     """
     if listing:
         click.echo(_stories())
@@ -46,7 +47,7 @@ def command(as_json: bool, serve: bool, listing: bool, faults: str, **options: o
             show.table(table)
         for line in words.closing(summary):
             show.say(line)
-    if summary.disagreeing:
+    if not summary.agree:
         raise SystemExit(1)
 
 

@@ -5,7 +5,7 @@ In: the jobs that were acted out, the tally of what came out, and the provider's
 
     type            "streamgauge.demo"
     schema          version of the trace schema
-    agree           whether every row agrees
+    agree           whether every row and every stop agrees
     seed, streams, duration_s
     conditions      seconds: stall_limit_s, stall_s, slow_first_s, timeout_s, patience_s, idle_limit_s
     http_ok_share   share of the judged streams with an HTTP status below 400, null if there are none
@@ -16,6 +16,12 @@ In: the jobs that were acted out, the tally of what came out, and the provider's
                     recorded: a list of the same objects with their number of streams
     times           per API and for all: api, streams, and p50 and p95 in seconds of first_event, ttft and ttlt
     overhead        per API: api, chunks, bare_us, observed_us, ratio (CPU microseconds per chunk)
+    stops           per press of Stop around one tool call: name, description, api, expected, recorded (null: there is
+                    no record), stop_after_start_ms and stop_after_commit_ms (milliseconds from the effect's start and
+                    commit to the stop; null: it did not start, nobody saw it commit), agree, problems (texts)
+                    expected, recorded: outcome and initiator of the stream, effect_state, position (of the effect
+                    against the stop), verdict, messages (how many the mail server really got)
+                    Their streams are not among the others. Empty when the run was interrupted
     sdks            versions by distribution
 """
 
@@ -32,6 +38,7 @@ from streamgauge.demo import story as conditions
 from streamgauge.demo.log import RequestLog
 from streamgauge.demo.overhead import Cost
 from streamgauge.demo.plan import NUMBER, Job, rows
+from streamgauge.demo.stops import Stopped
 from streamgauge.demo.story import APIS, Story
 from streamgauge.demo.tally import Tally
 from streamgauge.names import Finding, Initiator, Outcome, Verdict
@@ -230,6 +237,7 @@ class Summary:
     times: tuple[Times, ...]
     overhead: tuple[Cost, ...]
     tally: Tally
+    stops: tuple[Stopped, ...] = ()
     sdks: dict[str, str] = field(default_factory=lambda: {name: version(name) for name in ("openai", "anthropic")})
 
     @property
@@ -242,13 +250,18 @@ class Summary:
         """The rows in which the record does not tell the truth."""
         return tuple(row for row in self.rows if not row.agree)
 
+    @property
+    def agree(self) -> bool:
+        """Whether the record tells the truth about every row and every press of Stop."""
+        return not self.disagreeing and all(stop.agree for stop in self.stops)
+
     def to_dict(self) -> dict[str, Any]:
         """The object that `--json` prints; see this module's docstring for the keys."""
         verdicts = self.tally.verdicts
         return {
             "type": "streamgauge.demo",
             "schema": names.SCHEMA_VERSION,
-            "agree": not self.disagreeing,
+            "agree": self.agree,
             "seed": self.seed,
             "streams": self.streams,
             "duration_s": self.duration_s,
@@ -262,6 +275,7 @@ class Summary:
             "rows": [row.to_dict() for row in self.rows],
             "times": [asdict(times) for times in self.times],
             "overhead": [{**asdict(cost), "ratio": cost.ratio} for cost in self.overhead],
+            "stops": [stop.to_dict() for stop in self.stops],
             "sdks": self.sdks,
         }
 

@@ -18,7 +18,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 import streamgauge
-from streamgauge.demo import overhead, plan
+from streamgauge.demo import overhead, plan, stops
 from streamgauge.demo.live import Now, Show
 from streamgauge.demo.log import RequestLog
 from streamgauge.demo.plan import Job
@@ -69,8 +69,8 @@ def run(options: Options, show: Show) -> Summary:
             took = time.monotonic() - began
         found = evidence(tally, _settled(provider))
         begun = [job for job in jobs if job.begun]  # all of them, unless it was interrupted
-        costs = overhead.measure(provider) if begun == jobs else ()
-    return Summary(options.seed, took, rows_of(begun, found), times_of(begun, found), costs, tally)
+        costs, stopped = (overhead.measure(provider), stops.measure(provider)) if begun == jobs else ((), ())
+    return Summary(options.seed, took, rows_of(begun, found), times_of(begun, found), costs, tally, stopped)
 
 
 def _settled(provider: Provider) -> list[RequestLog]:

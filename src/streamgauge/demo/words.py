@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from streamgauge.demo import story as conditions
 from streamgauge.demo.report import Row, Summary
+from streamgauge.demo.stops import Facts, Stopped
 from streamgauge.demo.tally import Tally
 from streamgauge.names import Verdict
 
@@ -25,7 +26,8 @@ class Table:
 
 def tables(summary: Summary) -> tuple[Table, ...]:
     """All tables, in the order in which they are shown."""
-    return tuple(table for table in (_agreement(summary), _times(summary), _overhead(summary)) if table.rows)
+    shown = (_agreement(summary), _times(summary), _overhead(summary), _stops(summary))
+    return tuple(table for table in shown if table.rows)
 
 
 def closing(summary: Summary) -> Iterator[str]:
@@ -33,12 +35,27 @@ def closing(summary: Summary) -> Iterator[str]:
     yield _made(summary)
     yield from shares(summary.tally)
     yield ""
+    yield from _rows_agree(summary)
+    yield from _stops_agree(summary)
+
+
+def _rows_agree(summary: Summary) -> Iterator[str]:
     if not summary.disagreeing:
         yield f"All {len(summary.rows)} rows (story x API) agree."
         return
     yield f"{len(summary.disagreeing)} of {len(summary.rows)} rows do not agree:"
     for row in summary.disagreeing:
         yield from (f"  {row.story.name}, {row.api}, {problem}" for problem in row.problems)
+
+
+def _stops_agree(summary: Summary) -> Iterator[str]:
+    wrong = [stop for stop in summary.stops if not stop.agree]
+    if wrong:
+        yield f"{len(wrong)} of {len(summary.stops)} presses of Stop do not agree:"
+    elif summary.stops:
+        yield f"All {len(summary.stops)} presses of Stop agree: stream, ledger and mail server tell the same."
+    for stop in wrong:
+        yield from (f"  {stop.press.name}, {stop.press.api}, {problem}" for problem in stop.problems)
 
 
 def shares(tally: Tally) -> Iterator[str]:
@@ -143,3 +160,53 @@ def _overhead(summary: Summary) -> Table:
         ),
         frozenset({1, 2, 3, 4}),
     )
+
+
+def _stops(summary: Summary) -> Table:
+    return Table(
+        "What the stop button did not stop: a tool sends mail, a user presses Stop; recorded, once it is reconciled",
+        ("stop", "API", "stream", "effect", "position", "stop came", "verdict", "sent", "agree"),
+        tuple(_stop_cells(stop) for stop in summary.stops),
+        frozenset({7}),
+        frozenset(number for number, stop in enumerate(summary.stops) if not stop.agree),
+    )
+
+
+def _stop_cells(stop: Stopped) -> tuple[str, ...]:
+    press, said = stop.press, stop.recorded
+    stream, effect, position, verdict, sent = _compared(press.expected, said)
+    return (
+        press.name,
+        press.api,
+        stream,
+        effect,
+        position,
+        _when(stop),
+        verdict,
+        sent,
+        "yes" if stop.agree else "NO",
+    )
+
+
+def _compared(expected: Facts, recorded: Facts | None) -> Iterator[str]:
+    """What was recorded, with what was expected where that is something else."""
+    for wanted, got in zip(_said(expected), _said(recorded) if recorded else ("nothing",) * 5, strict=True):
+        yield got if got == wanted else f"{got}, expected {wanted}"
+
+
+def _said(facts: Facts) -> tuple[str, ...]:
+    who = f" by {facts.initiator}" if facts.initiator else ""
+    return (
+        f"{facts.outcome}{who}",
+        facts.effect_state,
+        facts.position or "-",
+        facts.verdict,
+        str(facts.messages),
+    )
+
+
+def _when(stop: Stopped) -> str:
+    """The stop against the effect's commit if it came after that, else against its start."""
+    if stop.stop_after_commit_ms is not None and stop.stop_after_commit_ms > 0:
+        return f"{stop.stop_after_commit_ms:.1f} ms after commit"
+    return "before start" if stop.stop_after_start_ms is None else f"{stop.stop_after_start_ms:.1f} ms after start"
