@@ -2,9 +2,12 @@
 
     python beside.py PROVIDER_URL OTHER ORDER
 
-OTHER is a key of OTHERS; ORDER is `alone`, `first` (the other one before us) or `last`. Prints what the caller saw, what we told and whose
-spans there were.
+OTHER is a key of OTHERS; ORDER is `alone`, `first` (the other one before us) or `last`. Prints what the caller
+saw, what we told and whose spans there were.
 """
+
+# What this imports is installed in its own environment only.
+# mypy: ignore-errors
 
 import importlib
 import json

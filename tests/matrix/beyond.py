@@ -1,7 +1,10 @@
-"""Runs in the environment with SDKs that are out of range: instruments twice, streams, and prints what was said and hooked.
+"""Runs in the environment with SDKs that are out of range: instruments twice, streams, prints what was said and hooked.
 
 python beyond.py PROVIDER_URL
 """
+
+# What this imports is installed in its own environment only.
+# mypy: ignore-errors
 
 import json
 import sys
@@ -13,7 +16,8 @@ import streamgauge
 
 def main(url: str) -> dict[str, object]:
     """Both SDKs, one stream each."""
-    before, complaints, reports = hooks(), Complaints("streamgauge"), []
+    before, complaints = hooks(), Complaints("streamgauge")
+    reports: list[object] = []
     for _ in range(2):
         gauge = streamgauge.instrument(sinks=[reports.append])
     openai, anthropic = clients_of(url, "")

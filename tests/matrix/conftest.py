@@ -1,6 +1,7 @@
 """How the matrix runs: each job is a script in an environment of its own, two at a time, against one demo provider.
 
-Not part of a plain `pytest`: run it with `pytest -m matrix tests/matrix`, or with STREAMGAUGE_REQUIRE_ALL=1, as CI does.
+Not part of a plain `pytest`: run it with `pytest -m matrix tests/matrix`, or with
+STREAMGAUGE_REQUIRE_ALL=1, as CI does.
 """
 
 import json
@@ -17,12 +18,13 @@ from tests.matrix.environments import Environment, make
 from streamgauge.demo import Provider
 
 HERE = Path(__file__).parent
+TIMES = {"gap_ms": 0, "first_ms": 0, "stall_ms": 60, "retry_ms": 2}
 Job = tuple[Environment, str, tuple[str, ...]]
 """Where, which script, and its arguments after the provider's address."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "matrix: in environments of other versions and other software; minutes, not seconds")
+    config.addinivalue_line("markers", "matrix: in environments of other versions and other software; takes minutes")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -56,13 +58,12 @@ def _environ() -> dict[str, str]:
 def told_by(request: pytest.FixtureRequest) -> Iterator[Callable[[Job], dict[str, Any]]]:
     """What a job told; all jobs of the tests to come were started with the first, two at a time."""
     jobs = [job for item in request.session.items for name, job in _params(item).items() if name in ("job", "alone")]
-    with Provider(defaults={"gap_ms": 0, "first_ms": 0, "stall_ms": 60, "retry_ms": 2}) as provider:
-        with ThreadPoolExecutor(2) as pool:
-            started: dict[Job, Future[dict[str, Any]]] = {}
-            for job in jobs:
-                if job not in started:
-                    started[job] = pool.submit(play, provider.url, job)
-            yield lambda job: started[job].result()
+    with Provider(defaults=TIMES) as provider, ThreadPoolExecutor(2) as pool:
+        started: dict[Job, Future[dict[str, Any]]] = {}
+        for job in jobs:
+            if job not in started:
+                started[job] = pool.submit(play, provider.url, job)
+        yield lambda job: started[job].result()
 
 
 def _params(item: pytest.Item) -> dict[str, Any]:

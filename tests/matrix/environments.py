@@ -1,7 +1,7 @@
-"""The environments of the matrix, as a table, and how one is made: a venv in the cache, filled by pip from names and versions only.
+"""The environments of the matrix, as a table, and how one is made: a venv in the cache, filled by pip from names.
 
-streamgauge comes from the checkout: a `.pth` file points to its sources, as an editable install does. An environment that is there
-already is used as it is; its directory is named after its requirements, so a changed row makes a new one.
+streamgauge comes from the checkout: a `.pth` file points to its sources, as an editable install does. An environment
+that is there already is used as it is; its directory is named after its requirements, so a changed row makes a new one.
 """
 
 import fcntl
@@ -40,7 +40,8 @@ class Environment:
 
 def sdks(openai: str, anthropic: str, *more: str) -> Environment:
     """An environment of two SDKs of these versions."""
-    return Environment(f"openai-{openai}-anthropic-{anthropic}", (f"openai=={openai}", f"anthropic=={anthropic}", *more))
+    requirements = (f"openai=={openai}", f"anthropic=={anthropic}", *more)
+    return Environment(f"openai-{openai}-anthropic-{anthropic}", requirements)
 
 
 # openai before 1.55.3 passes an argument that httpx took out in 0.28: whoever has one has an older httpx, too
@@ -81,7 +82,9 @@ FRAMEWORKS = Environment(
         "pydantic-ai-slim[openai,anthropic]==2.68.0",
     ),
 )
-OLDER_FRAMEWORKS = Environment("older-frameworks", ("litellm==1.106.2", "instructor==1.17.0", "anthropic==2.12.0"))
+OLDER_FRAMEWORKS = Environment(
+    "older-frameworks", ("litellm==1.106.2", "instructor==1.17.0", "anthropic==2.12.0", "mcp")
+)
 """These do not go with the newest SDKs: litellm wants openai below 3, instructor an older jiter."""
 
 

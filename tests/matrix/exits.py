@@ -1,9 +1,9 @@
-"""Runs inside an environment of the matrix: every way out of a stream on every surface that the SDKs there have, with and without us.
+"""Runs inside an environment of the matrix: every way out of a stream, on every surface there, with and without us.
 
     python exits.py PROVIDER_URL [FAULT_OR_EXIT...]
 
-Prints one JSON object: what holds for the whole run, and for each case what the caller saw (bare and observed) and what we told.
-Nothing is judged here; the test that starts this compares it with its table.
+Prints one JSON object: what holds for the whole run, and for each case what the caller saw (bare and observed) and what
+we told. Nothing is judged here; the test that starts this compares it with its table.
 """
 
 import asyncio
@@ -224,9 +224,13 @@ async def aerror_in_body(call: Any, see: Any) -> None:
 async def task_cancel(call: Any, see: Any) -> None:
     seen: list[int] = []
 
+    def both(chunk: Any) -> None:
+        seen.append(1)
+        see(chunk)
+
     async def read() -> None:
         stream = await _aopen(call)
-        await _aread(stream, lambda chunk: (see(chunk), seen.append(1)))
+        await _aread(stream, both)
 
     task = asyncio.create_task(read())
     before, still = -1, 0
@@ -290,14 +294,14 @@ class Watched:
         reports = list(self.reports)
         self.spans.clear()
         self.reports.clear()
-        ours = [span for span in spans if span.instrumentation_scope.name == names.SCOPE]
+        ours = [span for span in spans if _scope(span) == names.SCOPE]
         return {
             "outcomes": [report.outcome.value for report in reports],
             "errors": [report.error_type for report in reports],
             "attempts": [report.attempts for report in reports],
             "tokens": [[report.usage.input_tokens, report.usage.output_tokens] for report in reports],
-            "spans": [span.attributes[names.OUTCOME] for span in ours],
-            "others": sorted(f"{span.instrumentation_scope.name}: {span.name}" for span in spans if span not in ours),
+            "spans": [(span.attributes or {})[names.OUTCOME] for span in ours],
+            "others": sorted(f"{_scope(span)}: {span.name}" for span in spans if span not in ours),
         }
 
     def totals(self) -> dict[str, float]:
@@ -340,6 +344,10 @@ class Complaints(logging.Handler):
         self.said.append(record.getMessage())
 
 
+def _scope(span: Any) -> str:
+    return str(span.instrumentation_scope.name)
+
+
 def clients_of(url: str, fault: str, kinds: tuple[Any, Any] = (openai.OpenAI, anthropic.Anthropic)) -> tuple[Any, Any]:
     """Clients of both SDKs; with the options that a fault needs."""
     options: dict[str, Any] = {"api_key": "k", "max_retries": 2 if fault == "rate_limited_then_ok" else 0}
@@ -356,11 +364,11 @@ def _closed_port() -> int:
 
 
 def _caught(seen: list[str], error: BaseException) -> None:
-    seen.append(f"{type(error).__module__}.{type(error).__qualname__} {_shown(error.args)}")
+    seen.append(f"{type(error).__module__}.{type(error).__qualname__} {shown(error.args)}")
     error.__traceback__ = None
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     return _NUMBERED.sub("#", repr(value))
 
 
@@ -368,7 +376,7 @@ def played(way: Any, call: Any) -> list[str]:
     """What the caller saw, with the exception that it got."""
     seen: list[str] = []
     try:
-        way(call, lambda chunk: seen.append(_shown(chunk)))
+        way(call, lambda chunk: seen.append(shown(chunk)))
     except Exception as error:
         _caught(seen, error)
     if way in LEFT_TO_THE_COLLECTOR:
@@ -380,7 +388,7 @@ async def aplayed(way: Any, call: Any) -> list[str]:
     """What the caller saw, with the exception that it got."""
     seen: list[str] = []
     try:
-        await way(call, lambda chunk: seen.append(_shown(chunk)))
+        await way(call, lambda chunk: seen.append(shown(chunk)))
     except (Exception, asyncio.CancelledError) as error:
         _caught(seen, error)
     if way in LEFT_TO_THE_COLLECTOR:
@@ -447,8 +455,9 @@ def _sync_clients(url: str, fault: str) -> tuple[Any, Any]:
 
 def hooks() -> list[object]:
     """The methods that we replace, as they are now."""
-    places = [getattr(sdk._base_client, kind) for sdk in (openai, anthropic) for kind in ("SyncAPIClient", "AsyncAPIClient")]
-    places += [getattr(sdk, kind) for sdk in (openai, anthropic) for kind in ("Stream", "AsyncStream")]
+    kinds, sdks = ("SyncAPIClient", "AsyncAPIClient"), (openai, anthropic)
+    places = [getattr(sdk._base_client, kind) for sdk in sdks for kind in kinds]
+    places += [getattr(sdk, kind) for sdk in sdks for kind in ("Stream", "AsyncStream")]
     methods = ("request", "_build_request", "__stream__", "_iter_events", "_tracer")
     return [inspect.getattr_static(place, method, None) for place in places for method in methods]
 

@@ -1,4 +1,5 @@
-"""Other instrumentations in the same process, switched on before us or after us: streams behave as with them alone, and we tell the truth."""
+"""Other instrumentations in the same process, switched on before or after us: streams behave as with them alone, and
+we tell the truth."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ OTHERS = ("anthropic", "genai", "openinference", "openllmetry")
 ORDERS = ("first", "last")
 CASES = len(ALL) * (7 * 2 + 1)
 WHOLE_TOKENS = {"input_tokens": 1375, "output_tokens": 192}
-"""What the provider reported for all cases together: 16 whole answers of 12 tokens; a cut one of Anthropic's has only its input."""
+"""What was reported in all cases: 16 whole answers of 12 tokens; a cut one of Anthropic's has only its input."""
 
 
 def _job(other: str, order: str) -> Job:
@@ -25,7 +26,9 @@ IDS = [" ".join(job[2]) for job, _alone in PAIRS]
 
 
 @pytest.mark.parametrize(("job", "alone"), PAIRS, ids=IDS)
-def test_streams_behave_as_with_the_other_one_alone(told_by: Callable[[Job], dict[str, Any]], job: Job, alone: Job) -> None:
+def test_streams_behave_as_with_the_other_one_alone(
+    told_by: Callable[[Job], dict[str, Any]], job: Job, alone: Job
+) -> None:
     ours, theirs = told_by(job), told_by(alone)
     seen = {name: case["seen"] for name, case in ours["cases"].items()}
     assert seen == {name: case["seen"] for name, case in theirs["cases"].items()}

@@ -56,7 +56,9 @@ def _right(way: str, case: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("job", JOBS, ids=[str(job[0]) for job in JOBS])
-def test_every_way_out_is_told_truly_and_looks_as_without_us(told_by: Callable[[Job], dict[str, Any]], job: Job) -> None:
+def test_every_way_out_is_told_truly_and_looks_as_without_us(
+    told_by: Callable[[Job], dict[str, Any]], job: Job
+) -> None:
     told = told_by(job)
     expected = SURFACES.get(job[0], ALL)
     assert told["surfaces"] == expected
@@ -80,7 +82,9 @@ BEYOND_JOB: Job = (BEYOND, "beyond.py", ())
 
 
 @pytest.mark.parametrize("job", [BEYOND_JOB], ids=["beyond"])
-def test_version_out_of_range_is_left_alone_and_that_is_said_once(told_by: Callable[[Job], dict[str, Any]], job: Job) -> None:
+def test_version_out_of_range_is_left_alone_and_that_is_said_once(
+    told_by: Callable[[Job], dict[str, Any]], job: Job
+) -> None:
     told = told_by(job)
     assert told["hooked"] == 0
     assert told["reports"] == 0
