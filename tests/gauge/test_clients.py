@@ -100,7 +100,6 @@ def beta_messages(client: Any, asked: dict[str, Any]) -> Any:
     return client.beta.messages.create(max_tokens=9, **asked)
 
 
-
 def legacy(client: Any, _asked: dict[str, Any]) -> Any:
     return client.completions.create(model="m", prompt="x", stream=True)
 

@@ -12,7 +12,7 @@ from tests.capture.watching import watching
 import streamgauge.providers
 from streamgauge.names import Outcome
 
-SDK = '''
+SDK = """
 import types
 
 class Body:
@@ -49,7 +49,7 @@ class Client:
         return dict(options)
     def talk(self, *lines):
         return self.call(dict, {"lines": lines, "model": "parrot-1"}, stream=True)
-'''
+"""
 
 FILE = '''
 """A made-up provider."""
