@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,9 +90,8 @@ def written(tmp_path_factory) -> Iterator[Prometheus]:
     directory = tmp_path_factory.mktemp("written")
     configuration = directory / "prometheus.yml"
     configuration.write_text("{}")
-    with Prometheus(
-        directory / "prometheus", "--web.enable-remote-write-receiver", configuration=configuration
-    ) as prometheus:
+    flags = ("--web.enable-remote-write-receiver", "--enable-feature=exemplar-storage")
+    with Prometheus(directory / "prometheus", *flags, configuration=configuration) as prometheus:
         files = (CONFIGURATION, OVERLAYS / "remote-write.yaml")
         write_to = f"http://127.0.0.1:{prometheus.port}/api/v1/write"
         with (
@@ -111,6 +111,17 @@ def test_remote_write_writes_the_names_and_labels_that_a_scrape_shows(run: Run, 
     assert len(common) >= 40
     assert {name: scraped[name] ^ pushed[name] for name in common if scraped[name] != pushed[name]} == {}
     assert {name for name in pushed.keys() - scraped.keys() if name.startswith(("streamgauge_", "gen_ai_"))} == set()
+
+
+def test_exemplars_lead_from_a_histogram_to_a_trace(written: Prometheus):
+    """Grafana's link reads the label `trace_id`. An application tells an exemplar once, with the next export."""
+
+    def told() -> set[str]:
+        bounds = {"start": "0", "end": str(int(time.time()) + 60)}
+        found = written.ask("query_exemplars", query=f"{names.TTFT_SECONDS.prometheus}_bucket", **bounds)
+        return {each["labels"]["trace_id"] for series in found for each in series["exemplars"]}
+
+    assert all(re.fullmatch("[0-9a-f]{32}", trace) for trace in eventually(told))
 
 
 def test_bucket_bounds_are_written_as_they_are_scraped(run: Run, written: Prometheus):

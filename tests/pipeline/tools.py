@@ -51,9 +51,9 @@ def free_port() -> int:
         return port
 
 
-def get(url: str, accept: str = "*/*") -> str:
+def get(url: str) -> str:
     """Body of a page; OSError when there is none."""
-    with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": accept}), timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=10) as answer:
         text: str = answer.read().decode()
         return text
 
