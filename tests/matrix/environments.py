@@ -100,6 +100,7 @@ def make(environment: Environment) -> Path:
             shutil.rmtree(place, ignore_errors=True)
             _fill(place, environment)
             (place / "made").touch()
+        (next(place.glob("lib/python*/site-packages")) / "streamgauge.pth").write_text(f"{ROOT / 'src'}\n")
     return place / "bin" / "python"
 
 
@@ -108,8 +109,6 @@ def _fill(place: Path, environment: Environment) -> None:
     _run(sys.executable, "-m", "venv", "--without-pip", str(place))
     pip = (sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check")
     _run(*pip, "install", "--quiet", "--no-compile", "--prefer-binary", *OURS, *environment.requirements)
-    site = next(place.glob("lib/python*/site-packages"))
-    (site / "streamgauge.pth").write_text(f"{ROOT / 'src'}\n")
 
 
 def _run(*command: str) -> None:

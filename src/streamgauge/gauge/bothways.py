@@ -1,4 +1,4 @@
-"""A watched source that can be read with `for` and with `async for`, as litellm's streams can: the first read decides which it is."""
+"""A watched source that can be read with `for` and with `async for`, as litellm's can: the first read decides."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Self
