@@ -147,9 +147,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Self:
-        """Settings from STREAMGAUGE_* variables, with what is `given` in code on top; unknown variables of ours are
-        errors.
-        """
+        """Settings from STREAMGAUGE_* variables, with what is `given` in code on top."""
         variables = os.environ if environ is None else environ
         options = {option.name: option for option in dataclasses.fields(cls)}
         values: dict[str, Any] = {}

@@ -10,6 +10,7 @@ microseconds."""
 
 from array import array
 from collections.abc import Iterator
+from functools import cache
 from operator import add
 
 from streamgauge.names import Mark
@@ -45,6 +46,11 @@ class Run:
         for row in zip(self.counts, self.sizes, self.firsts, self.lasts, self.gaps, strict=True):
             yield Slice(index, *row)
             index += row[0]
+
+
+@cache
+def _told(marks: int) -> tuple[Mark, ...]:
+    return tuple(mark for mark in _MARKS if marks & BIT[mark])
 
 
 def _paired(column: "array[int]", merge: object, odd: int) -> "array[int]":
@@ -103,8 +109,7 @@ class Timeline:
             return
         self._close_row()
         self._pins_left -= 1
-        told = tuple(mark for mark in _MARKS if marks & BIT[mark])
-        self._parts.append(Slice(self.chunks, 1, characters, at, at, gap, told))
+        self._parts.append(Slice(self.chunks, 1, characters, at, at, gap, _told(marks)))
         self.chunks += 1
         self._run = None
         self._row_added()

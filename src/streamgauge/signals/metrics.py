@@ -39,6 +39,12 @@ PLAUSIBLE: tuple[tuple[Outcome, FailureMode | None, StatusClass], ...] = (
 )
 """Label sets of `streamgauge.streams` that exist at 0 from the first stream on."""
 
+HOOKS = ("request", "tap", "feed", "read", "close", "seal", "metrics", "logs", "span", "sink", "ledger", "watchdog")
+"""Where an error of ours may happen; each exists at 0."""
+
+DROPS = ("model_limit", "provider_limit", "raw_body", "internal_error", "span_event_limit")
+"""Why something may be dropped; each exists at 0."""
+
 OpenStreams = Callable[[], Iterable[tuple[Phase, float]]]
 """Phase and age in seconds of every open stream."""
 
@@ -73,9 +79,9 @@ class Metrics:
         meter.create_observable_gauge(
             names.OLDEST_AGE.name, [self._oldest], names.OLDEST_AGE.unit, names.OLDEST_AGE.brief
         )
-        for hook in ("request", "feed", "seal"):
+        for hook in HOOKS:
             self.add(names.INTERNAL_ERRORS, 0, {names.HOOK: hook})
-        for reason in ("model_limit", "raw_body"):
+        for reason in DROPS:
             self.add(names.INTERNAL_DROPS, 0, {names.DROP_REASON: reason})
         for slo in slos:
             for verdict in Verdict:

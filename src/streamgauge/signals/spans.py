@@ -169,6 +169,7 @@ def _moments(report: StreamReport) -> Iterator[tuple[str, dict[str, Any], int]]:
 
 
 def _chunks(report: StreamReport) -> Iterator[tuple[str, dict[str, Any], int]]:
+    origin = report.started_unix_ns
     for row in report.timeline:
         attributes: dict[str, Any] = {
             names.CHUNK_INDEX: row.index,
@@ -180,7 +181,7 @@ def _chunks(report: StreamReport) -> Iterator[tuple[str, dict[str, Any], int]]:
         }
         if row.marks:
             attributes[names.CHUNK_MARK] = tuple(mark.value for mark in row.marks)
-        yield names.EVENT_CHUNK, attributes, _at(report, row.first_s)
+        yield names.EVENT_CHUNK, attributes, origin + round(row.first_s * 1e9)
 
 
 def _at(report: StreamReport, offset_s: float) -> int:
