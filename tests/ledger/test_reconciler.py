@@ -417,7 +417,7 @@ def test_statistics_count_by_class_and_state(ledger, clock):
         with ledger.effect("t", key=f"k{n}", kind=kind, stream="resp_1"):
             pass
     lose(ledger, "gone", kind="mail")
-    ledger.observe_tool_call("resp_1", "dark", "t")
+    ledger.observe_tool_call("resp_1", "dark", "other")
     clock.turn(60)
     numbers = ledger.statistics()
     assert numbers.effects == {("money", "committed"): 2, ("mail", "committed"): 1, ("mail", "unknown"): 1}

@@ -130,6 +130,14 @@ def test_a_tool_call_without_an_effect_is_undeclared():
     assert record.states == {"committed": 1, "undeclared": 1}
 
 
+def test_an_effect_that_knows_only_its_stream_was_declared_for_the_calls_of_its_tool():
+    calls = [ToolCall("resp_1", f"c-{tool}", tool, None, True, 1) for tool in ("send", "dark")]
+    found_by_context = entry(tool="send", tool_call_id=None)
+    assert [call.tool for call in reconcile(stream(), [found_by_context], calls, at_ns=1).undeclared] == ["dark"]
+    of_another_call = entry(tool="send", tool_call_id="c-other")
+    assert len(reconcile(stream(), [of_another_call], calls, at_ns=1).undeclared) == 2
+
+
 def test_the_record_says_everything_that_it_documents():
     body = reconcile(stream("cancelled"), [entry()], [], at_ns=1).to_dict()
     documented = type(reconcile(stream(), [], [], at_ns=1)).__doc__ or ""

@@ -149,7 +149,9 @@ def _state(state: str | None) -> str | None:
 
 def _declared() -> sa.Exists:
     return sa.exists().where(
-        effects.c.stream_ref == tool_calls.c.stream_ref, effects.c.tool_call_id == tool_calls.c.tool_call_id
+        effects.c.stream_ref == tool_calls.c.stream_ref,
+        (effects.c.tool_call_id == tool_calls.c.tool_call_id)
+        | (effects.c.tool_call_id.is_(None) & (effects.c.tool == tool_calls.c.tool)),
     )
 
 

@@ -92,11 +92,13 @@ def last_attempts(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def undeclared(entries: Iterable[Entry], calls: Iterable[ToolCall]) -> tuple[ToolCall, ...]:
-    """Tool calls that no effect was declared for."""
-    declared = {entry.tool_call_id for entry in entries}
-    return tuple(
-        sorted((c for c in calls if c.tool_call_id not in declared), key=lambda c: (c.seen_ns, c.tool_call_id))
-    )
+    """Tool calls that no effect was declared for.
+
+    An effect that knows its stream but not its tool call was declared for the calls of its tool.
+    """
+    declared = {(entry.tool_call_id, None if entry.tool_call_id else entry.tool) for entry in entries}
+    dark = (call for call in calls if not declared & {(call.tool_call_id, None), (None, call.tool)})
+    return tuple(sorted(dark, key=lambda call: (call.seen_ns, call.tool_call_id)))
 
 
 def position(stream: StreamRow, entry: Entry) -> Position | None:
