@@ -24,24 +24,33 @@ class Bridge:
     """Between the gauge's streams and the ledger in use."""
 
     def __init__(
-        self, find: Callable[[str], "Observation | None"], open_streams: Callable[[], Iterable["Observation"]]
+        self,
+        find: Callable[[str], "Observation | None"],
+        open_streams: Callable[[], Iterable["Observation"]],
+        listen: Callable[["Ledger"], Callable[[Any], None]],
     ) -> None:
-        self._find, self._open = find, open_streams
+        self._find, self._open, self._listen = find, open_streams, listen
         self._calls: OrderedDict[str, str] = OrderedDict()
         self._listening: Ledger | None = None
 
-    def install(self, current: Callable[[], "Observation | None"]) -> None:
-        """Let effects find the stream that they came from."""
+    def install(
+        self, current: Callable[[], "Observation | None"], attempt: Callable[..., Any], *, listening: bool
+    ) -> None:
+        """Let effects find the stream that they came from; with `listening`, the signals hear of every effect from
+        the first one on, whether or not there is a stream.
+        """
         lookups.current_stream = lambda: _id(current())
         lookups.tool_call = self.tool_call
         lookups.shown_chars = self._shown
+        lookups.opened = lambda _ledger: attempt("ledger", self.ledger) if listening else None
+        lookups.opened(None)
 
-    def ledger(self, listen: Callable[["Ledger"], Callable[[Any], None]]) -> "Ledger | None":
-        """The ledger in use, if there is one; the signals listen to it from its first use on."""
+    def ledger(self) -> "Ledger | None":
+        """The ledger in use, if there is one; the signals listen to it from now on."""
         ledger = current_ledger(open_default=False)
         if ledger is not None and ledger is not self._listening:
             self._listening = ledger
-            ledger.on_change(listen(ledger))
+            ledger.on_change(self._listen(ledger))
         return ledger
 
     def tool_call(self, call: object) -> str | None:

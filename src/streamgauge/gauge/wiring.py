@@ -80,8 +80,8 @@ class Gauge:
         shortest = min((*self._limits.values(), int(self.settings.idle_limit * 1e9))) / 1e9
         self._watchdog = Watchdog(self.look_around, self._handle, min(max(shortest / 4, 0.02), 1.0))
         self._exit_registered = False
-        self._bridge = Bridge(self.by_id, lambda: list(self._open.values()))
-        self._bridge.install(current_observation.get)
+        self._bridge = Bridge(self.by_id, lambda: list(self._open.values()), self.signals.effects)
+        self._bridge.install(current_observation.get, self.guard.call, listening=self.settings.enabled)
         os.register_at_fork(after_in_child=_weakly(self, Gauge._forked))
 
     # beginning
@@ -229,7 +229,7 @@ class Gauge:
         self.signals.cancelled(observation.call, observation.span, initiator, observation.phase, at)
 
     def _to_ledger(self, tell: Callable[..., None], *said: Any) -> None:
-        ledger = self._bridge.ledger(self.signals.effects)
+        ledger = self._bridge.ledger()
         if ledger is not None:
             tell(ledger, *said)
 

@@ -1,7 +1,7 @@
 """How an effect learns where it came from: injection points for whoever captures streams, and a context for whoever
 runs tools.
 
-The ledger knows streams by string reference only. The capture sets the two look-ups below once; without them everything
+The ledger knows streams by string reference only. The capture sets the look-ups below once; without them everything
 works by explicit references.
 """
 
@@ -27,18 +27,24 @@ def _unseen(_: str) -> int | None:
     return None
 
 
+def _unheard(_: object) -> None:
+    return None
+
+
 class Lookups:
     """What the capture tells the ledger; every member may be replaced.
 
     `current_stream()` -> reference of the stream that this context reads, or None.
     `tool_call(obj_or_id)` -> reference `stream_ref#tool_call_id` of a tool call seen in a stream of this process, or
     None. `shown_chars(stream_ref)` -> characters of text shown so far by a live stream of this process, or None.
+    `opened(ledger)` is called with a ledger that comes into use, before its first effect.
     """
 
     def __init__(self) -> None:
         self.current_stream: Callable[[], str | None] = _nothing
         self.tool_call: Callable[[object], str | None] = _unknown
         self.shown_chars: Callable[[str], int | None] = _unseen
+        self.opened: Callable[[object], None] = _unheard
 
 
 lookups = Lookups()

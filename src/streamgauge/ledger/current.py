@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from streamgauge.errors import ConfigError
+from streamgauge.ledger.context import lookups
 from streamgauge.ledger.effects import Compensation, Effect, make_effect
 from streamgauge.ledger.execution import Books, Proof
 from streamgauge.ledger.policy import Policy
@@ -49,6 +50,7 @@ def use_ledger(url: str | None = None, **choices: Any) -> "Ledger":
         before, _current = _current, opened
     if before is not None:
         _retire(before)
+    lookups.opened(opened)
     return opened
 
 
