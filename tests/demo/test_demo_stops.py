@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from streamgauge.cli import main
 from streamgauge.demo import Provider, overhead, stops
 from streamgauge.demo.stops import PRESSES, Facts, Inbox, Stopped
-from streamgauge.ledger import current_ledger
+from streamgauge.ledger import current_ledger, use_ledger
 from streamgauge.schema.check import Checker
 
 QUICK = ["demo", "--faults", "healthy", "--streams", "3"]
@@ -97,10 +97,8 @@ def test_mail_that_the_ledger_does_not_know_of_fails_the_run_and_is_named(monkey
 
 
 def test_a_fence_that_is_down_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = stops.use_ledger
-
     def without_fence(url: str, **choices: Any) -> Any:
-        return opened(url, fence="off", **choices)
+        return use_ledger(url, fence="off", **choices)
 
     monkeypatch.setattr(stops, "use_ledger", without_fence)
     said = CliRunner().invoke(main, [*QUICK, "--json"])

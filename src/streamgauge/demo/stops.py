@@ -152,6 +152,11 @@ class Inbox:
         self.taken, self._answer = threading.Event(), threading.Event()
         self._controller = Controller(self, hostname="127.0.0.1", port=closed_port())
 
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self._controller.port)
+
     def __enter__(self) -> Self:
         self._controller.start()
         return self
@@ -190,7 +195,7 @@ class Inbox:
         message = EmailMessage()
         message["From"], message["To"], message["X-Key"] = "billing@example.com", "customer@example.com", key
         message.set_content(text)
-        with smtplib.SMTP("127.0.0.1", self._controller.port, timeout=_PATIENCE) as smtp:
+        with smtplib.SMTP("127.0.0.1", self.port, timeout=_PATIENCE) as smtp:
             smtp.send_message(message)
 
 
