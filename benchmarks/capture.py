@@ -291,7 +291,8 @@ def main() -> None:
 
 def row_text(row: dict[str, Any]) -> str:
     return (
-        f"{row['api']:16}{row['mode']:6} bare {row['bare_us_per_chunk']:7.2f} us/chunk  added {row['added_us_per_chunk']:6.3f}"
+        f"{row['api']:16}{row['mode']:6} bare {row['bare_us_per_chunk']:7.2f} us/chunk"
+        f"  added {row['added_us_per_chunk']:6.3f}"
         f"  ratio {row['ratio']:.3f}  per stream {row['added_us_per_stream']:6.1f} us  memory {row['added_peak_bytes']}"
     )
 

@@ -1,6 +1,6 @@
 """Observe a stream that no known SDK made: any sync or async iterator of strings, dicts or chunk objects.
 
-    python examples/any_iterator.py
+python examples/any_iterator.py
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import streamgauge
 
 
 def my_own_client() -> Iterator[dict[str, object]]:
-    for word in "the sea is calm tonight".split():
+    for word in ("the", "sea", "is", "calm", "tonight"):
         yield {"choices": [{"index": 0, "delta": {"content": word + " "}, "finish_reason": None}]}
     # ... and here the connection ends politely, without a finish reason
 

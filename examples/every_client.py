@@ -1,6 +1,6 @@
 """Observe every client of every SDK, and print what happened to each stream.
 
-    OPENAI_BASE_URL=... OPENAI_API_KEY=... python examples/every_client.py
+OPENAI_BASE_URL=... OPENAI_API_KEY=... python examples/every_client.py
 """
 
 from openai import OpenAI

@@ -1,6 +1,6 @@
 """Observe one Anthropic client only, with its async helper; other clients are left alone.
 
-    ANTHROPIC_BASE_URL=... ANTHROPIC_API_KEY=... python examples/one_client_async.py
+ANTHROPIC_BASE_URL=... ANTHROPIC_API_KEY=... python examples/one_client_async.py
 """
 
 import asyncio

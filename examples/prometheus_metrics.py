@@ -1,6 +1,6 @@
 """Serve metrics for Prometheus from an application that has no OpenTelemetry set up.
 
-    OPENAI_BASE_URL=... OPENAI_API_KEY=... PORT=9464 python examples/prometheus_metrics.py
+OPENAI_BASE_URL=... OPENAI_API_KEY=... PORT=9464 python examples/prometheus_metrics.py
 """
 
 import os

@@ -1,6 +1,6 @@
 """A stop button: say who ended the stream, end it, and let the provider go.
 
-    OPENAI_BASE_URL=... OPENAI_API_KEY=... python examples/stop_button.py
+OPENAI_BASE_URL=... OPENAI_API_KEY=... python examples/stop_button.py
 """
 
 import threading

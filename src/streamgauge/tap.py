@@ -132,4 +132,3 @@ def _close(source: Any) -> None:
     close = getattr(source, "close", None)
     if close is not None:
         close()
-

@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar, Token
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
@@ -90,14 +91,14 @@ class Patches:
             self._undo.append(lambda place=place, original=original: setattr(place, method, original))  # type: ignore[misc]
 
     def _wrap_shadows(self, owner: Any, method: str) -> None:
-        # another instrumentation that came first may have put its wrapper of the method into a subclass (OpenInference into
-        # `OpenAI.request`): what that calls was taken before our hook was there, so the wrapper itself is hooked
+        # another instrumentation that came first may have put its wrapper of the method into a subclass (OpenInference
+        # into `OpenAI.request`): what that calls was taken before our hook was there, so the wrapper itself is hooked
         for place in _subclasses(owner):
             shadow = vars(place).get(method)
             if hasattr(shadow, "__wrapped__"):
                 hooked = wrapt.FunctionWrapper(shadow, self._request)
                 setattr(place, method, hooked)
-                self._undo.append(lambda place=place, shadow=shadow, hooked=hooked: _restore(place, method, hooked, shadow))  # type: ignore[misc]
+                self._undo.append(partial(_restore, place, method, hooked, shadow))
 
     def _hide_own_span(self, path: str, name: str) -> None:
         owner = _class(path)
