@@ -8,7 +8,8 @@ class BothWays:
     """Reads `source` through `wrap`, sync or async; everything else is the source's own."""
 
     def __init__(self, source: Any, wrap: Callable[[Any], Any]) -> None:
-        self._source, self._wrap, self._reader = source, wrap, None
+        self._source, self._wrap = source, wrap
+        self._reader: Any = None
 
     def __iter__(self) -> Self:
         return self
