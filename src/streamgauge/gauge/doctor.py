@@ -232,6 +232,8 @@ def _settings() -> tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]:
         settings = Settings.from_env()
     except ConfigError as error:
         settings, wrong = Settings(), (f"correct the settings: {error}",)
+    if not settings.enabled:
+        wrong = (*wrong, "nothing is observed: unset STREAMGAUGE_ENABLED")
     values, defaults = dataclasses.asdict(settings), dataclasses.asdict(Settings())
     return values, tuple(name for name, value in values.items() if value != defaults[name]), wrong
 
