@@ -7,6 +7,7 @@ import inspect
 import threading
 import weakref
 from collections.abc import Awaitable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from streamgauge.analysis import Context, LoopReport, StreamReport, analyse
@@ -157,6 +158,10 @@ class Observation:
         wrapping.__name__ = getattr(source, "__name__", wrapping.__name__)
         wrapping.__qualname__ = getattr(source, "__qualname__", wrapping.__qualname__)
         return wrapping
+
+    def during_request(self) -> AbstractContextManager[Any]:
+        """A block around the request; the span is current in it if the settings ask for that."""
+        return self._gauge.signals.during_request(self.span)
 
     def refused(self, error: BaseException) -> None:
         """The call ended before there was a stream."""

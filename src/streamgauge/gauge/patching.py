@@ -229,7 +229,8 @@ def _is_async(method: Any) -> bool:
 def _call(observation: Observation, wrapped: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     token = _calling.set(observation)
     try:
-        result = wrapped(*args, **kwargs)
+        with observation.during_request():
+            result = wrapped(*args, **kwargs)
     except BaseException as error:
         observation.refused(error)
         raise
@@ -242,7 +243,8 @@ def _call(observation: Observation, wrapped: Any, args: tuple[Any, ...], kwargs:
 async def _call_async(observation: Observation, wrapped: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     token = _calling.set(observation)
     try:
-        result = await wrapped(*args, **kwargs)
+        with observation.during_request():
+            result = await wrapped(*args, **kwargs)
     except BaseException as error:
         observation.refused(error)
         raise

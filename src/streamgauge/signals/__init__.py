@@ -6,6 +6,7 @@ purpose; the gauge guards it."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -65,6 +66,7 @@ class Signals:
         self._said_dropped = False
         self._vocabulary = names.VOCABULARIES[settings.vocabulary]
         self._mode = settings.chunk_events
+        self._propagate = settings.propagate
         self._on_span = settings.timeline_signal == "span" and self._mode != "off"
         self._on_log = settings.timeline_signal == "log" and self._mode != "off"
         self._tracer_provider = tracer_provider
@@ -94,6 +96,12 @@ class Signals:
         from streamgauge.signals.effects import Effects  # only who has a ledger needs its room
 
         return Effects(self._meter, self._logger, self._tracer, ledger.statistics).listen
+
+    def during_request(self, span: Span) -> AbstractContextManager[Any]:
+        """A block in which the span of a stream is current, if the settings ask for that; one that does nothing
+        else.
+        """
+        return spans.during_request(span) if self._propagate else nullcontext()
 
     def begin(self, call: Call, resumed: SpanContext | None) -> tuple[Span, dict[str, Any]]:
         """A call is made: its span, and the labels of its metrics."""

@@ -4,6 +4,7 @@ Nothing is ever attached to the current context here. Times on span and events a
 export."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from opentelemetry import trace
@@ -191,6 +192,13 @@ def _at(report: StreamReport, offset_s: float) -> int:
 def context_of(span: Span) -> Context:
     """A context whose current span is `span`, for exemplars and log events; attached to nothing."""
     return trace.set_span_in_context(span)
+
+
+def during_request(span: Span) -> AbstractContextManager[Any]:
+    """A block in which `span` is current, so that HTTP instrumentation and propagators see it; it ends with the
+    request.
+    """
+    return trace.use_span(span, end_on_exit=False, record_exception=False, set_status_on_exception=False)
 
 
 def ids(span: Span) -> tuple[str | None, str | None]:
