@@ -8,7 +8,6 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any
 
-
 LINGER = 5.0
 """Seconds that the thread waits for another stream before it ends."""
 
