@@ -59,7 +59,7 @@ held_lock, forked = threading.Event(), threading.Event()
 
 def hold() -> None:
     """Hold a lock of ours while the fork happens: in the child nobody is there to let it go."""
-    with gauge._watchdog._starting, gauge._lock:
+    with gauge._watchdog._changing, gauge._lock:
         held_lock.set()
         forked.wait()
 
