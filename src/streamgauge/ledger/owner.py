@@ -47,7 +47,15 @@ def _read(path: str) -> str:
 def _started(pid: int) -> str:
     """When the process began, in the kernel's ticks; "" where the kernel does not tell."""
     fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    return "" if not fields or fields[0] == "Z" else fields[19]
+    return "" if not fields or (fields[0] == "Z" and not _other_threads(pid)) else fields[19]
+
+
+def _other_threads(pid: int) -> bool:
+    """Whether threads outlive the first one: a killed process shows as a zombie while they may still finish a write."""
+    try:
+        return any(task.name != str(pid) for task in Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return False
 
 
 def alive(name: str | None) -> bool | None:
