@@ -5,6 +5,7 @@ them; JSON bodies for requests that do not stream. A dialect knows nothing of fa
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -60,7 +61,7 @@ class Call:
         return self.script.input_tokens, self.total, thought
 
 
-class Dialect:
+class Dialect(ABC):
     """One wire protocol: subclasses say what their API says, this class what server-sent events have in common.
 
     `many` says whether one answer may hold several choices.
@@ -70,17 +71,17 @@ class Dialect:
     content_type = SSE
     many = False
 
+    @abstractmethod
     def identify(self, call: Call) -> str:
         """The id that the client sees in the answer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def frames(self, call: Call) -> Iterator[Frame]:
         """The whole healthy stream, frame by frame."""
-        raise NotImplementedError
 
+    @abstractmethod
     def whole(self, call: Call) -> JSON:
         """The answer to a request that does not stream."""
-        raise NotImplementedError
 
     def error_type(self, problem: Problem) -> str:
         """The word by which clients of this API know the error."""
