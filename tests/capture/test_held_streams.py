@@ -1,9 +1,11 @@
 """Streams that are kept: given up and continued, left while others run, still open when the process ends."""
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,29 @@ def test_interleaved_streams_are_told_apart(clients: dict[str, Any], gauge: Watc
     assert [report.outcome for report in gauge.reports] == [Outcome.COMPLETED] * 2
     assert sorted(report.chunks for report in gauge.reports) == sorted(len(trial.seen) for trial in trials)
     assert_samples(gauge.points(), gauge.reports)
+
+
+def test_dropped_stream_is_not_told_while_the_application_holds_the_sinks_own_lock(clients: dict[str, Any]) -> None:
+    """Garbage is collected anywhere, within anybody's lock, too: a stream that dies there is sealed elsewhere."""
+    lock, waited = threading.Lock(), []
+
+    def sink(_report: object) -> None:
+        waited.append(lock.acquire(timeout=20))
+        lock.release()
+
+    with watching(sinks=[sink]) as watch:
+        for surface in SURFACES:
+            trial = Trial(surface, clients[surface.sdk])
+            holder: dict[str, Any] = {"stream": trial.open()}
+            holder["self"] = holder
+            trial.read(holder["stream"], 3)
+            with lock:
+                del holder
+                gc.collect()
+                assert watch.gauge.open_count == 1
+            watch.settle()
+        assert [report.outcome for report in watch.reports] == [Outcome.ABANDONED] * len(SURFACES)
+    assert waited == [True] * len(SURFACES)
 
 
 def test_retry_before_the_headers_is_one_stream_of_two_attempts(clients: dict[str, Any], gauge: Watch) -> None:
