@@ -231,7 +231,8 @@ def test_the_context_gives_stream_and_tool_call(ledger):
 
 def test_the_capture_may_tell_stream_tool_call_and_text_shown(ledger, monkeypatch):
     shown = iter([10, 35])
-    monkeypatch.setattr(lookups, "current_stream", lambda: "resp_7")
+    monkeypatch.setattr(lookups, "current_stream", lambda tool: "resp_7" if tool == "send" else None)
+    monkeypatch.setattr(lookups, "lives_here", lambda ref: ref == "resp_7")
     monkeypatch.setattr(lookups, "tool_call", lambda call: "resp_7#call_3" if call == "call_3" else None)
     monkeypatch.setattr(lookups, "shown_chars", lambda ref: next(shown) if ref == "resp_7" else None)
     with ledger.effect("send", tool_call="call_3") as effect:

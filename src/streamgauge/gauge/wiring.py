@@ -327,6 +327,7 @@ class Gauge:
         self._open.clear()
         self._lock = threading.Lock()
         self._watchdog.reset()
+        self._bridge.forked()
 
     def _count_error(self, hook: str) -> None:
         self.signals.metrics.error(hook)

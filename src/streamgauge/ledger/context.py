@@ -15,12 +15,12 @@ from streamgauge.ledger.identity import Origin, describe_tool_call, parse_refere
 _origin: ContextVar[Origin | None] = ContextVar("streamgauge_effect_origin", default=None)
 
 
-def _nothing() -> str | None:
-    return None
-
-
 def _unknown(_: object) -> str | None:
     return None
+
+
+def _elsewhere(_: str) -> bool:
+    return False
 
 
 def _unseen(_: str) -> int | None:
@@ -34,14 +34,18 @@ def _unheard(_: object) -> None:
 class Lookups:
     """What the capture tells the ledger; every member may be replaced.
 
-    `current_stream()` -> reference of the stream that this context reads, or None.
+    `current_stream(tool)` -> reference of the stream in whose context an effect of `tool` runs, or None: a stream that
+    is still open, or one that has ended and had called this tool.
+    `lives_here(stream_ref)` -> whether this process reads the stream; asked before its first effect is written, so
+    that an end that nobody needed so far can be told first.
     `tool_call(obj_or_id)` -> reference `stream_ref#tool_call_id` of a tool call seen in a stream of this process, or
     None. `shown_chars(stream_ref)` -> characters of text shown so far by a live stream of this process, or None.
     `opened(ledger)` is called with a ledger that comes into use, before its first effect.
     """
 
     def __init__(self) -> None:
-        self.current_stream: Callable[[], str | None] = _nothing
+        self.current_stream: Callable[[str], str | None] = _unknown
+        self.lives_here: Callable[[str], bool] = _elsewhere
         self.tool_call: Callable[[object], str | None] = _unknown
         self.shown_chars: Callable[[str], int | None] = _unseen
         self.opened: Callable[[object], None] = _unheard
@@ -61,26 +65,26 @@ def came_from(reference: object = None, *, stream: str | None = None) -> Iterato
         _origin.reset(token)
 
 
-def resolve(tool_call: object = None, stream: str | None = None) -> Origin:
-    """The origin of an effect.
+def resolve(tool_call: object = None, stream: str | None = None, tool: str = "") -> Origin:
+    """The origin of an effect, of `tool` if it is known.
 
     What was handed over first, then the surrounding block, then the capture's current stream.
     """
     if tool_call is None:
-        return _without_call(stream)
+        return _without_call(tool, stream)
     if isinstance(tool_call, Origin):
         return tool_call
     if isinstance(tool_call, str):
-        return _by_text(tool_call, stream)
+        return _by_text(tool, tool_call, stream)
     described = describe_tool_call(tool_call)
     found = lookups.tool_call(tool_call) or (
         lookups.tool_call(described.tool_call_id) if described.tool_call_id else None
     )
-    stream_ref = stream or (parse_reference(found).stream_ref if found else _surrounding_stream())
+    stream_ref = stream or (parse_reference(found).stream_ref if found else _surrounding_stream(tool))
     return Origin(stream_ref, described.tool_call_id, described.tool, described.args)
 
 
-def _by_text(text: str, stream: str | None) -> Origin:
+def _by_text(tool: str, text: str, stream: str | None) -> Origin:
     if "#" in text:
         origin = parse_reference(text)
         if stream is not None and stream != origin.stream_ref:
@@ -89,15 +93,15 @@ def _by_text(text: str, stream: str | None) -> Origin:
     found = lookups.tool_call(text)
     if found is not None and stream is None:
         return parse_reference(found)
-    return Origin(stream or _surrounding_stream(), text)
+    return Origin(stream or _surrounding_stream(tool), text)
 
 
-def _without_call(stream: str | None) -> Origin:
+def _without_call(tool: str, stream: str | None) -> Origin:
     if stream is not None:
         return parse_reference(stream)
-    return _origin.get() or Origin(lookups.current_stream())
+    return _origin.get() or Origin(lookups.current_stream(tool))
 
 
-def _surrounding_stream() -> str | None:
+def _surrounding_stream(tool: str) -> str | None:
     around = _origin.get()
-    return around.stream_ref if around is not None else lookups.current_stream()
+    return around.stream_ref if around is not None else lookups.current_stream(tool)

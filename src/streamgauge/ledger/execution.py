@@ -85,10 +85,8 @@ class Execution:
     def __init__(self, books: Books, declaration: Declaration, tool: str) -> None:
         self._books = books
         self._declared = declaration
-        origin = resolve(declaration.tool_call, declaration.stream)
-        here = origin.stream_ref is not None and origin.stream_ref == lookups.current_stream()
+        origin = resolve(declaration.tool_call, declaration.stream, tool)
         args = declaration.args if declaration.args is not None else origin.args
-        self._here = here
         self._wanted = books.draft(
             tool,
             declaration.tool_class,
@@ -120,7 +118,7 @@ class Execution:
 
     def announce(self) -> Entry:
         """Write the intent down without starting; the effect itself follows, or is found as `never_started`."""
-        self.entry = self._books.admit(self._wanted, self._declared.policy, announce=True, here=self._here)
+        self.entry = self._books.admit(self._wanted, self._declared.policy, announce=True, here=self._here())
         return self.entry
 
     def begin(self) -> None:
@@ -129,7 +127,7 @@ class Execution:
         Raises an `EffectRefused`.
         """
         self._wanted = self._wanted.evolve(shown_at_start=self._shown())
-        self.entry = self._books.admit(self._wanted, self._declared.policy, announce=False, here=self._here)
+        self.entry = self._books.admit(self._wanted, self._declared.policy, announce=False, here=self._here())
 
     async def abegin(self) -> None:
         """`begin`, off the event loop.
@@ -189,6 +187,10 @@ class Execution:
             raise IllegalTransition(str(self.entry.state), str(step), (), self.entry)
         self._settled = True
         self.entry = self._books.settle(self.entry, step, shown_at_settle=self._shown(), **values)
+
+    def _here(self) -> bool:
+        ref = self._wanted.stream_ref
+        return ref is not None and lookups.lives_here(ref)
 
     def _shown(self) -> int | None:
         ref = self._wanted.stream_ref
