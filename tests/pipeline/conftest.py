@@ -1,6 +1,7 @@
 """One run of the whole pipeline, shared: application on the real SDK, shipped collector, backend, Prometheus."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 from tests.pipeline.tools import CONFIGURATION, REPOSITORY, Application, Collector, Prometheus, eventually
+
+from streamgauge import names
 
 HERE = Path(__file__).parent
 HEALTHY = 60
@@ -28,13 +31,14 @@ SETTINGS = {
 
 @dataclass
 class Run:
-    """What was done, and what came out at every end of the pipeline."""
+    """What was done, and what came out at every end of the pipeline; `settled` is when Prometheus knew it all."""
 
     directory: Path
     collector: Collector
     prometheus: Prometheus
     read: list[dict[str, Any]]
     verdicts: list[str]
+    settled: float = 0.0
     scraped: str = ""
     told: dict[str, float] = field(default_factory=dict)
 
@@ -86,6 +90,7 @@ def run(tmp_path_factory) -> Iterator[Run]:
         scraping(directory / "prometheus", collector) as prometheus,
         Application(directory / "application", collector.endpoint, **SETTINGS) as application,
     ):  # fmt: skip
+        eventually(lambda: prometheus.query(f"count({names.SLO_EVENTS.prometheus})"))  # at 0, before the first stream
         read = application.order("read", faults=["healthy"] * HEALTHY + list(BROKEN))
         read += application.order("read", faults=["healthy", "truncated"], under_one_span=True)
         application.order("stop")
@@ -123,8 +128,10 @@ def _settle(run: Run, traces: int) -> None:
     traces_of = "otelcol_exporter_sent_spans"
     eventually(lambda: run.collector.own(traces_of, exporter="otlp_grpc/traces"), lambda sent: sent >= run.told["kept"])
     eventually(lambda: run.reconciliations.stat().st_size)
+    eventually(lambda: run.prometheus.query(f"sum({names.STREAMS.prometheus}) >= {len(run.read)}"))
     eventually(
-        lambda: run.prometheus.query("min(count_over_time(streamgauge_streams_total[1m]))"),
+        lambda: run.prometheus.query(f"min(count_over_time({names.STREAMS.prometheus}[1m]))"),
         lambda found: found and float(found[0]["value"][1]) >= 3,
     )
+    run.settled = time.time()
     run.scraped = run.collector.scrape()

@@ -207,7 +207,8 @@ class Prometheus(Process):
         assert answer["status"] == "success", answer
         return answer["data"]
 
-    def query(self, expr: str) -> list[dict[str, Any]]:
-        """Samples of an expression, now."""
-        found: list[dict[str, Any]] = self.ask("query", query=expr)["result"]
+    def query(self, expr: str, at: float | None = None) -> list[dict[str, Any]]:
+        """Samples of an expression, now or at a moment in epoch seconds."""
+        moment = {} if at is None else {"time": str(at)}
+        found: list[dict[str, Any]] = self.ask("query", query=expr, **moment)["result"]
         return found

@@ -132,7 +132,7 @@ def test_explain_says_when_a_total_outage_pages():
     numbers = {each.name: each for each in explain.explain(slo.load())}
     availability = numbers["stream-availability"]
     assert availability.budget_seconds == 25_920
-    assert availability.to_page[0][1] == 519 + 120 + 60
+    assert availability.to_page[0][1] == 519 + 120 + 60 + 60
     assert availability.single_failure_below == 7
     assert numbers["goodput"].warnings
     assert numbers["http-status"].to_page[0][1] is None
@@ -143,7 +143,7 @@ def test_the_command_line_makes_checks_explains_and_generates(tmp_path):
     file.write_text(run("init").output)
     assert "10 objectives for chat" in run("check", str(file)).output
     assert "out of reach at 90 %" in run("check", str(file)).stderr
-    assert "100 % failing: 11 min 39 s" in run("explain", str(file)).output
+    assert "100 % failing: 12 min 39 s" in run("explain", str(file)).output
     out = tmp_path / "rules"
     assert run("generate", str(file), "--out", str(out), "--tests").exit_code == 0
     assert {path.name for path in out.iterdir()} == {

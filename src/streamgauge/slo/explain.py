@@ -1,8 +1,8 @@
 """What an objective means in streams, minutes and pages, before it is deployed.
 
 Objectives come in, plain numbers go out; the command line prints them. The times hold for steady traffic and failures
-that start at once: a clause fires after `long * threshold / failing`, then `for`, one evaluation and, for windows made
-of five-minute tiles, one tile.
+that start at once: a clause fires after `long * threshold / failing`, then `for`, one evaluation of the sums and one of
+the alert that reads them. Windows made of five-minute tiles lag by two: one to average over, one to wait for.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from streamgauge.slo import promql
 from streamgauge.slo.file import Objectives
 from streamgauge.slo.objective import Alerting, Objective
 from streamgauge.slo.rules import FAST, FROM_COUNTERS_UP_TO, SLOW
-from streamgauge.slo.windows import MINUTE, PENDING, SHORTEST, Clause, clauses, unreachable
+from streamgauge.slo.windows import DAY, PENDING, SHORTEST, Clause, clauses, unreachable
 
 FAILING = (Decimal(1), Decimal("0.5"), Decimal("0.1"))
 
@@ -63,9 +63,9 @@ def _seconds(clause: Clause, failing: Decimal) -> int | None:
     holds = clause.seconds_to_fire(failing)
     if holds is None:
         return None
-    tile = 0 if clause.long <= FROM_COUNTERS_UP_TO else SHORTEST
-    evaluation = FAST if clause.long < 24 * 60 * MINUTE else SLOW
-    return int(holds.to_integral_value(ROUND_CEILING)) + PENDING[clause.severity] + evaluation + tile
+    tiles = 0 if clause.long <= FROM_COUNTERS_UP_TO else 2 * SHORTEST
+    evaluations = (FAST if clause.long < DAY else SLOW) + FAST
+    return int(holds.to_integral_value(ROUND_CEILING)) + PENDING[clause.severity] + evaluations + tiles
 
 
 def _explained(objective: Objective, objectives: Objectives, per_day: int) -> Explanation:

@@ -48,10 +48,10 @@ class Rehearsal:
     """A Prometheus server over a directory of its own; `with` starts and stops it."""
 
     def __init__(self, prometheus: str, promtool: str, directory: Path) -> None:
-        self._prometheus, self._promtool, self._directory = prometheus, promtool, directory
-        self._data = directory / "data"
+        self._prometheus, self._promtool, self._directory = prometheus, promtool, directory.resolve()
+        self._data = self._directory / "data"
         self._data.mkdir(parents=True, exist_ok=True)
-        (directory / "empty.yml").write_text(_EMPTY, encoding="utf-8")
+        (self._directory / "empty.yml").write_text(_EMPTY, encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
 
@@ -157,12 +157,13 @@ class Rehearsal:
         self.start(max(LOOKBACK, *(group.interval + 60 for group in groups)))
         try:
             for number, group in enumerate(groups):
+                # a group's offset is a hash of its name and its file's path: named alike, every run computes the same
                 rules = self._directory / f"pass-{number}.yaml"
                 rules.write_text(document(as_document([group])), encoding="utf-8")
                 hours = max(2, math.floor(POINTS * group.interval / 3_600))
                 sizes = (f"--max-block-duration={hours}h", f"--eval-interval={group.interval}s")
                 range_ = (f"--url={self.url}", f"--start={start}", f"--end={end}")
-                self._tool("tsdb", "create-blocks-from", "rules", *sizes, *range_, f"--output-dir={output}", rules)
+                self._tool("tsdb", "create-blocks-from", "rules", *sizes, *range_, f"--output-dir={output}", rules.name)
         finally:
             self.stop()
         for block in output.iterdir():
@@ -170,7 +171,9 @@ class Rehearsal:
 
     def _tool(self, *arguments: str | Path) -> None:
         command = [self._promtool, *(str(argument) for argument in arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - as above
+        done = subprocess.run(  # noqa: S603 - as above
+            command, capture_output=True, text=True, check=False, cwd=self._directory
+        )
         if done.returncode:
             raise RehearsalError(f"{' '.join(command)}: {done.stdout[-1000:]}{done.stderr[-2000:]}")
 
