@@ -11,7 +11,18 @@ The data's way: a provider's file says where its stream is tapped (`providers`),
 from streamgauge import ledger
 from streamgauge.analysis import StreamReport
 from streamgauge.errors import ConfigError, LedgerError, SchemaError, StreamgaugeError
-from streamgauge.gauge import Gauge, Observation, cancel, current, flush, instrument, of, uninstrument, watch
+from streamgauge.gauge import (
+    Gauge,
+    Observation,
+    cancel,
+    current,
+    flush,
+    followed_up,
+    instrument,
+    of,
+    uninstrument,
+    watch,
+)
 from streamgauge.gauge.configure import configure
 from streamgauge.ledger import effect
 from streamgauge.settings import Settings
@@ -24,6 +35,7 @@ __all__ = [
     "of",
     "current",
     "cancel",
+    "followed_up",
     "flush",
     "effect",
     "ledger",

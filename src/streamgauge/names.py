@@ -9,8 +9,8 @@ Room: vocabulary. Nothing comes in; every other room reads it; it imports nothin
 from dataclasses import dataclass
 from enum import StrEnum
 
-SCHEMA_VERSION = "0.1.0"
-SCHEMA_URL = "https://streamgauge.dev/schemas/0.1.0"
+SCHEMA_VERSION = "0.1.1"
+SCHEMA_URL = "https://streamgauge.dev/schemas/0.1.1"
 SCOPE = "streamgauge"
 
 
@@ -98,6 +98,14 @@ class Initiator(StrEnum):
     SHUTDOWN = "shutdown"
     RACE_LOST = "race_lost"
     UNKNOWN = "unknown"
+
+
+class FollowUp(StrEnum):
+    """What became of a stopped answer. Told by the application, never guessed."""
+
+    REPROMPTED = "reprompted"
+    PARTIAL_KEPT = "partial_kept"
+    DISCARDED = "discarded"
 
 
 class Provenance(StrEnum):
@@ -195,6 +203,7 @@ CANCEL_PHASE = "streamgauge.cancel.phase"
 UPSTREAM_CLOSE_TIME = "streamgauge.cancel.upstream_close_time"
 CANCEL_CHUNKS = "streamgauge.cancel.chunks"
 CANCEL_CHARACTERS = "streamgauge.cancel.characters"
+FOLLOW_UP = "streamgauge.follow_up"
 CHUNKS = "streamgauge.chunks"
 CHOICES = "streamgauge.choices"
 TEXT_CHARACTERS = "streamgauge.text.characters"
@@ -251,6 +260,7 @@ VERDICT = "streamgauge.verdict"
 EVENT_CHUNK = "streamgauge.chunk"
 EVENT_STALL = "streamgauge.stall"
 EVENT_CANCEL = "streamgauge.cancel"
+EVENT_FOLLOW_UP = "streamgauge.follow_up"
 EVENT_BEGIN = "streamgauge.stream.begin"
 EVENT_END = "streamgauge.stream.end"
 EVENT_EFFECT = "streamgauge.effect"
@@ -312,6 +322,7 @@ VALUES = {
         "unknown",
     ),
     CANCEL_PHASE: ("waiting", "planning", "acting", "responding"),
+    FOLLOW_UP: ("reprompted", "partial_kept", "discarded"),
     USAGE_PROVENANCE: ("reported", "partial", "unknown"),
     STATUS_CLASS: ("2xx", "3xx", "4xx", "5xx", "none"),
     TIMELINE_MODE: ("adaptive", "every", "off"),
@@ -679,6 +690,13 @@ CANCEL_CHARACTERS_TOTAL = Metric(
     brief="Characters received after a cancel.",
     attributes=(PROVIDER_NAME, REQUEST_MODEL, OPERATION_NAME),
 )
+FOLLOW_UPS = Metric(
+    name="streamgauge.follow_ups",
+    instrument="counter",
+    unit="{stream}",
+    brief="Stopped answers, by what became of them; a stop rate means little without it.",
+    attributes=(PROVIDER_NAME, REQUEST_MODEL, OPERATION_NAME, FOLLOW_UP),
+)
 CHUNKS_TOTAL = Metric(
     name="streamgauge.chunks",
     instrument="counter",
@@ -743,6 +761,7 @@ METRICS = (
     CANCELS_UNVERIFIED,
     CANCEL_CHUNKS_TOTAL,
     CANCEL_CHARACTERS_TOTAL,
+    FOLLOW_UPS,
     CHUNKS_TOTAL,
     CHARACTERS_TOTAL,
     INTERNAL_ERRORS,

@@ -26,7 +26,7 @@ from streamgauge.analysis.report import (
 from streamgauge.ledger.entry import Entry
 from streamgauge.ledger.facts import EffectMoved, Reconciled
 from streamgauge.ledger.states import EffectState, Step
-from streamgauge.names import FailureMode, Fault, Finding, Initiator, Mark, Outcome, Phase, Provenance, State
+from streamgauge.names import FailureMode, Fault, Finding, FollowUp, Initiator, Mark, Outcome, Phase, Provenance, State
 from streamgauge.recording import Call
 from streamgauge.settings import Settings
 from streamgauge.signals import Signals
@@ -216,9 +216,11 @@ def _stream(signals: Signals, report: StreamReport) -> None:
         stream_cursor=report.stream_cursor,
     )
     span, labels = signals.begin(call, None)
-    signals.metrics.chunk_gap(labels, 0.02)
+    signals.metrics.chunk_gap(signals.metrics.per_chunk_labels(call), 0.02)
     for stall in report.stalls:
         signals.stalled(call, span, labels, stall.phase, stall.duration_s, START + 1)
     if report.cancel is not None:
         signals.cancelled(call, span, report.cancel.initiator, report.cancel.phase, START + 2)
     signals.sealed(report, span, labels, len(report.stalls))
+    if report.cancel is not None:
+        signals.followed_up(report.stream_id, FollowUp.REPROMPTED, START + 3, labels, span.get_span_context())

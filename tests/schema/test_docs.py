@@ -79,11 +79,13 @@ def test_the_changelog_lists_what_a_version_changed(tmp_path, monkeypatch):
     older = tmp_path / "0.0.9"
     diff.freeze(tmp_path).rename(older)
     manifest, events = older / "registry" / "manifest.yaml", older / "registry" / "events.yaml"
-    manifest.write_text(manifest.read_text("utf-8").replace("schemas/0.1.0", "schemas/0.0.9"), "utf-8")
+    manifest.write_text(
+        manifest.read_text("utf-8").replace(f"schemas/{names.SCHEMA_VERSION}", "schemas/0.0.9"), "utf-8"
+    )
     text = events.read_text("utf-8").replace(f"name: {names.EVENT_STALL}\n", f"name: {names.EVENT_STALL}ed\n")
     events.write_text(text, "utf-8")
     monkeypatch.setattr(diff, "RELEASED", tmp_path)
     page = docs.pages(model.current())["changelog.md"]
-    assert "## 0.1.0 (not released yet)" in page
+    assert f"## {names.SCHEMA_VERSION} (not released yet)" in page
     assert f"- signal added: `{names.EVENT_STALL}` (minor)" in page
     assert "## 0.0.9\n\nThe first version." in page

@@ -1,9 +1,10 @@
 """Room 8, the gauge: the one place that wires the rooms together, and what users call.
 
 `instrument()` observes every client of every installed SDK, `watch()` one client, one stream or any iterator; `of()`
-and `current()` give the handle of a stream, `cancel()` ends one and says who asked. Calling any of them twice is
-harmless."""
+and `current()` give the handle of a stream, `cancel()` ends one and says who asked, `followed_up()` what became of it.
+Calling any of them twice is harmless."""
 
+import logging
 import weakref
 from collections.abc import Awaitable, Iterable
 from importlib.util import find_spec
@@ -19,13 +20,14 @@ from streamgauge.gauge.patching import (
     find_by_id,
     find_by_iterator,
     find_by_response,
+    find_gauge,
     register,
     response_of,
     supported,
     unregister,
 )
 from streamgauge.gauge.wiring import Gauge, OnFinding, current_observation
-from streamgauge.names import Initiator
+from streamgauge.names import FollowUp, Initiator
 from streamgauge.providers import Provider, generic, providers
 from streamgauge.settings import Settings
 from streamgauge.signals import Sink
@@ -37,6 +39,7 @@ __all__ = [
     "current",
     "default_gauge",
     "flush",
+    "followed_up",
     "instrument",
     "of",
     "uninstrument",
@@ -44,6 +47,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+log = logging.getLogger("streamgauge")
 
 
 class _Wiring:
@@ -233,6 +237,22 @@ def cancel(stream: Any, initiator: str | Initiator = Initiator.USER_STOP) -> Awa
     if observation is None:
         raise ConfigError("stream", type(stream).__name__, "an observed stream, its handle or its id", "cancel()")
     return observation.cancel(who)
+
+
+def followed_up(stream: Any, what: str | FollowUp) -> None:
+    """Say what became of a stopped answer: `reprompted`, `partial_kept` or `discarded`.
+
+    `stream` is whatever `of()` takes, also after its end, or the id of a stream or response, also of another process.
+    Counted once per stream and word; never raises: another word or an unknown object is logged, and nothing counted.
+    """
+    handle = of(stream)
+    name = handle.id if handle is not None else stream
+    if what not in list(FollowUp) or not isinstance(name, str):
+        log.warning("followed_up(%s, %r): expected a stream and one of %s", type(stream).__name__, what, [*FollowUp])
+        return
+    gauge = find_gauge(name) or _wiring.everything or _wiring.single
+    if gauge is not None:
+        gauge.followed_up(name, FollowUp(what))
 
 
 def flush(timeout: float = 5.0) -> None:

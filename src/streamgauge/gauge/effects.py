@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamgauge.ledger.context import lookups
 from streamgauge.ledger.current import current_ledger
+from streamgauge.ledger.identity import SEPARATOR, Origin
 from streamgauge.names import Initiator
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Bridge:
     ) -> None:
         self._find, self._open, self._listen = find, open_streams, listen
         self._calls: OrderedDict[str, str] = OrderedDict()
+        self._responses: OrderedDict[str, str] = OrderedDict()
         self._listening: Ledger | None = None
         self._lock = threading.Lock()
         self._touched: set[str] = set()
@@ -50,6 +52,7 @@ class Bridge:
         lookups.current_stream = lambda tool: _origin(current(), tool)
         lookups.lives_here = self._lives_here
         lookups.tool_call = self.tool_call
+        lookups.response_id = self._response_id
         lookups.shown_chars = self._shown
         lookups.opened = lambda _ledger: attempt("ledger", self.ledger) if listening else None
         lookups.opened(None)
@@ -75,7 +78,12 @@ class Bridge:
         stream = self._calls.get(call_id) or next(
             (observation.id for observation in self._open() if call_id in observation.recorder.tool_call_ids()), None
         )
-        return None if stream is None else f"{stream}#{call_id}"
+        return None if stream is None else Origin(stream, call_id, response_id=self._response_id(stream)).reference
+
+    def _response_id(self, stream_id: str) -> str | None:
+        observation = self._find(stream_id)
+        known = self._responses.get(stream_id) if observation is None else observation.recorder.response_id
+        return None if known is None or SEPARATOR in known else known
 
     def _shown(self, stream_id: str) -> int | None:
         observation = self._find(stream_id)
@@ -108,6 +116,8 @@ class Bridge:
 
     def sealed(self, ledger: "Ledger", report: "StreamReport") -> None:
         """Tell the ledger how the stream ended, and which tool calls it saw."""
+        if report.response_id is not None:
+            _remember(self._responses, report.stream_id, report.response_id, REMEMBERED_CALLS)
         for call in report.tool_calls:
             if call.id is not None:
                 _remember(self._calls, call.id, report.stream_id, REMEMBERED_CALLS)
@@ -131,6 +141,7 @@ def _end(report: "StreamReport") -> dict[str, Any]:
             "input_tokens": usage.input_tokens,
             "output_tokens": usage.output_tokens,
         },
+        "response_id": None if SEPARATOR in (report.response_id or "") else report.response_id,
         "trace": {"trace_id": report.trace_id, "span_id": report.span_id} if report.trace_id else None,
     }
 

@@ -207,6 +207,11 @@ def find_by_id(stream_id: str) -> Observation | None:
     return next((found for gauge in _gauges if (found := gauge.by_id(stream_id)) is not None), None)
 
 
+def find_gauge(stream: str) -> Gauge | None:
+    """The gauge that observed a stream, by its id or its response's, if that was not long ago."""
+    return next((gauge for gauge in _gauges if gauge.remembers(stream)), None)
+
+
 def _class(path: str) -> Any:
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)

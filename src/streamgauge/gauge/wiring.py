@@ -18,10 +18,11 @@ from streamgauge.analysis import StreamReport, judge
 from streamgauge.analysis.loops import Loop, LoopDetector
 from streamgauge.clock import SYSTEM_CLOCK, Clock
 from streamgauge.gauge.effects import Bridge
+from streamgauge.gauge.follow_ups import FollowUps, Known
 from streamgauge.gauge.guard import Guard
 from streamgauge.gauge.observation import Observation, loop_report
 from streamgauge.gauge.watchdog import Watchdog
-from streamgauge.names import Initiator, Phase
+from streamgauge.names import FollowUp, Initiator, Phase
 from streamgauge.providers import Request
 from streamgauge.recording import Call, EndCause, Recorder, Timeline
 from streamgauge.recording.recorder import Reader
@@ -31,7 +32,7 @@ from streamgauge.settings import Settings
 from streamgauge.signals import Signals, Sink, SpanContext
 
 REMEMBERED = 1024
-"""Streams whose span is remembered for a later resume to be linked to."""
+"""Streams that are remembered for a later resume to be linked to, and for what becomes of them."""
 
 current_observation: ContextVar[Observation | None] = ContextVar("streamgauge_current", default=None)
 
@@ -62,7 +63,7 @@ class Gauge:
         self._open: dict[str, Observation] = {}
         self._by_response: weakref.WeakKeyDictionary[Any, Observation] = weakref.WeakKeyDictionary()
         self._by_iterator: weakref.WeakKeyDictionary[Any, Observation] = weakref.WeakKeyDictionary()
-        self._remembered: OrderedDict[str, tuple[str, SpanContext]] = OrderedDict()
+        self._remembered: OrderedDict[str, Known] = OrderedDict()
         self._lock = threading.Lock()
         self._limits = self.settings.stall_limits()
         self._objectives = _objectives(self.settings)
@@ -78,6 +79,7 @@ class Gauge:
             attempt=self.guard.call,
         )
         shortest = min((*self._limits.values(), int(self.settings.idle_limit * 1e9))) / 1e9
+        self._follow_ups = FollowUps(self.signals)
         self._watchdog = Watchdog(self.look_around, self._handle, min(max(shortest / 4, 0.02), 1.0))
         self._exit_registered = False
         self._bridge = Bridge(self.by_id, lambda: list(self._open.values()), self.signals.effects)
@@ -166,7 +168,7 @@ class Gauge:
         read = request.api.reader()
         if not self.settings.time_per_output_chunk:
             return read
-        labels = self.signals.metrics.labels(call.provider, call.model, call.operation)
+        labels = self.signals.metrics.per_chunk_labels(call)
         return sampled(read, lambda seconds: self.signals.metrics.chunk_gap(labels, seconds))
 
     def _timeline(self) -> Timeline:
@@ -180,7 +182,7 @@ class Gauge:
         """Most span events of one stream, or None when each chunk is to have its own."""
         return self.settings.chunk_event_budget if self.settings.chunk_events == "adaptive" else None
 
-    def _resumed(self, response_id: str | None, stream_id: str | None) -> tuple[str, SpanContext] | None:
+    def _resumed(self, response_id: str | None, stream_id: str | None) -> Known | None:
         return self._remembered.get(response_id or "") or self._remembered.get(stream_id or "")
 
     # finding
@@ -289,13 +291,27 @@ class Gauge:
         self.signals.sealed(report, observation.span, observation.labels, observation.stalls_told)
 
     def _remember(self, observation: Observation, report: StreamReport) -> None:
-        context = (report.stream_id, observation.span.get_span_context())
+        known = Known(report.stream_id, observation.span.get_span_context(), observation.labels)
         with self._lock:
             for key in (report.response_id, report.stream_id):
                 if key is not None:
-                    self._remembered[key] = context
+                    self._remembered[key] = known
             while len(self._remembered) > REMEMBERED:
                 self._remembered.popitem(last=False)
+
+    def remembers(self, stream: str) -> bool:
+        """Whether a stream, by its id or its response's, is open or was sealed here not long ago."""
+        return stream in self._open or stream in self._remembered
+
+    def followed_up(self, stream: str, what: FollowUp) -> None:
+        """The application says what became of a stopped answer, by its stream's id or its response's."""
+        self.guard.call("follow_up", self._followed_up, stream, what)
+
+    def _followed_up(self, stream: str, what: FollowUp) -> None:
+        observation, known = self._open.get(stream), self._remembered.get(stream)
+        if observation is not None:
+            known = Known(observation.id, observation.span.get_span_context(), observation.labels)
+        self._follow_ups.tell(stream, what, known, self.clock.wall_ns())
 
     def gone(self, observation: Observation) -> None:
         """The observation is sealed."""

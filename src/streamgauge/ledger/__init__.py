@@ -16,7 +16,7 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from streamgauge.ledger.context import came_from, lookups
+from streamgauge.ledger.context import came_from, lookups, reference
 from streamgauge.ledger.current import close_ledger, current_ledger, effect, open_ledger, use_ledger
 from streamgauge.ledger.entry import Entry, Position, Reconciliation, StreamRow, ToolCall, Verdict
 from streamgauge.ledger.errors import (
@@ -49,6 +49,7 @@ __all__ = [
     "effect",
     "current_effect",
     "came_from",
+    "reference",
     "use_ledger",
     "open_ledger",
     "current_ledger",

@@ -6,8 +6,10 @@ Comes in: a journal and the entry that is wanted. Goes out: the started entry, o
 in the way; either is written. Check and start are one transaction: nothing is looked at first and relied on later.
 """
 
+from dataclasses import replace
+
 from streamgauge.ledger import fence
-from streamgauge.ledger.entry import Entry, StreamRow
+from streamgauge.ledger.entry import Entry, Source, StreamRow
 from streamgauge.ledger.errors import (
     ApprovalExpired,
     ApprovalRequired,
@@ -18,6 +20,7 @@ from streamgauge.ledger.errors import (
     EffectRefused,
 )
 from streamgauge.ledger.facts import Refused as RefusedFact
+from streamgauge.ledger.identity import key_of
 from streamgauge.ledger.journal import Journal
 from streamgauge.ledger.states import NOT_DISPATCHED, EffectState, Step
 
@@ -26,10 +29,12 @@ ANNOUNCE = "announce"
 
 
 def admit(
-    journal: Journal, wanted: Entry, mode: str, fence_mode: str, here: bool, earlier: Entry | None
+    journal: Journal, wanted: Entry, mode: str, fence_mode: str, source: Source, *, look: bool
 ) -> Entry | EffectRefused:
-    """`earlier`: what is known under the key; taken for nothing first, for most keys are new."""
-    stream = stream_of(journal, wanted, here)
+    """`look`: whether to look what is known under the key; taken for nothing first, for most keys are new."""
+    stream = stream_of(journal, wanted, source)
+    wanted = _under_its_response(journal, wanted, stream)
+    earlier = journal.latest(wanted.key) if look else None
     if earlier is not None and earlier.token == wanted.token and earlier.state is EffectState.STARTED:
         return earlier
     refusal = _obstacle(journal, earlier, wanted) or _back_again(earlier, stream, fence_mode)
@@ -41,13 +46,6 @@ def admit(
     return answer
 
 
-def look(journal: Journal, wanted: Entry) -> Entry | None:
-    """The newest attempt under the key; streams are locked before their effects, always."""
-    if wanted.stream_ref is not None:
-        journal.stream(wanted.stream_ref)
-    return journal.latest(wanted.key)
-
-
 def _go_on(
     journal: Journal, entry: Entry, stream: StreamRow | None, wanted: Entry, mode: str, fence_mode: str
 ) -> Entry | EffectRefused:
@@ -55,14 +53,34 @@ def _go_on(
     return held or _proceed(journal, entry, wanted, mode)
 
 
-def stream_of(journal: Journal, wanted: Entry, here: bool) -> StreamRow | None:
+def stream_of(journal: Journal, wanted: Entry, source: Source) -> StreamRow | None:
     """The row of the stream that the effect came from, locked; told of for the first time if need be."""
-    if wanted.stream_ref is None:
+    ref, response_id = wanted.stream_ref, source.response_id
+    if ref is None:
         return None
-    owner, lease = (wanted.owner, wanted.lease_ns) if here else (None, None)
-    return journal.stream(wanted.stream_ref) or journal.begin_stream(
-        StreamRow(wanted.stream_ref, wanted.changed_ns, owner, lease, changed_ns=wanted.changed_ns)
+    owner, lease = (wanted.owner, wanted.lease_ns) if source.here else (None, None)
+    stream = journal.stream(ref) or journal.begin_stream(
+        StreamRow(ref, wanted.changed_ns, owner, lease, changed_ns=wanted.changed_ns, response_id=response_id)
     )
+    if stream.response_id is None and response_id is not None:
+        journal.change_stream(ref, response_id=response_id)
+        return replace(stream, response_id=response_id)
+    return stream
+
+
+def _under_its_response(journal: Journal, wanted: Entry, stream: StreamRow | None) -> Entry:
+    """The same wish may come by the response, and by any stream that carries it: whichever key came first is the key.
+
+    A key that the application gave is left alone.
+    """
+    if stream is None or stream.response_id is None or wanted.tool_call_id is None:
+        return wanted
+    sources = (stream.response_id, stream.ref, *journal.streams_of(stream.response_id))
+    keys = [key_of(source, wanted.tool_call_id, wanted.tool) for source in sources]
+    if wanted.key not in keys:
+        return wanted
+    taken = journal.known(keys)
+    return wanted.evolve(key=next((key for key in keys if key in taken), keys[0]))
 
 
 def _obstacle(journal: Journal, earlier: Entry | None, wanted: Entry) -> EffectRefused | None:

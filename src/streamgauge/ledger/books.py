@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from streamgauge.ledger import identity
-from streamgauge.ledger.entry import Entry
+from streamgauge.ledger.entry import Entry, Source
 from streamgauge.ledger.errors import ApprovalRequired, EffectInputError, StoreUnavailable, UnknownTool
 from streamgauge.ledger.facts import Fact, StoreTrouble
 from streamgauge.ledger.identity import Origin
@@ -88,37 +88,37 @@ class Bookkeeper:
             lease_ns=now + int((lease or self._settings.lease) * _SECOND),
         )
 
-    def admit(self, wanted: Entry, policy: Policy | None, *, announce: bool, here: bool) -> Entry:
+    def admit(self, wanted: Entry, policy: Policy | None, source: Source, *, announce: bool) -> Entry:
         """Write intent and start of an effect, or raise the `EffectRefused` that keeps it from starting."""
         policy = policy or self._settings.policy_of(wanted.tool)
         mode = policy.decide(wanted.confidence)
         wanted = _stamped(wanted, self._stamps.now(), mode, policy)
         self._in_flight.add(wanted.token)
         try:
-            return self._admit(wanted, "announce" if announce else mode, policy, here)
+            return self._admit(wanted, "announce" if announce else mode, policy, source)
         except BaseException:
             self._in_flight.discard(wanted.token)
             raise
 
-    def _admit(self, wanted: Entry, mode: str, policy: Policy, here: bool) -> Entry:
+    def _admit(self, wanted: Entry, mode: str, policy: Policy, source: Source) -> Entry:
         self.owed.repay()
         try:
-            return self._store.admit(wanted, mode, self._settings.fence, here=here)
+            return self._store.admit(wanted, mode, self._settings.fence, source)
         except ApprovalRequired as waiting:
             if mode != "page" or waiting.entry is None or waiting.entry.token != wanted.token:
                 raise
-            return self._page(wanted, waiting, policy, here)
+            return self._page(wanted, waiting, policy, source)
         except StoreUnavailable as trouble:
             return self._without_store(wanted, mode, trouble)
 
-    def _page(self, wanted: Entry, waiting: ApprovalRequired, policy: Policy, here: bool) -> Entry:
+    def _page(self, wanted: Entry, waiting: ApprovalRequired, policy: Policy, source: Source) -> Entry:
         assert policy.pager is not None and waiting.entry is not None  # noqa: S101 - the policy checked it
         said = policy.pager(waiting.entry)
         if said is None:
             raise waiting
         step = Step.APPROVE if said else Step.DENY
-        self._store.decide(wanted.key, step, "pager", self._stamps.now(), wanted.args_hash)
-        return self._admit(_stamped(wanted, self._stamps.now(), "page", policy), "silent", policy, here)
+        self._store.decide(waiting.entry.key, step, "pager", self._stamps.now(), wanted.args_hash)
+        return self._admit(_stamped(wanted, self._stamps.now(), "page", policy), "silent", policy, source)
 
     def _without_store(self, wanted: Entry, mode: str, trouble: StoreUnavailable) -> Entry:
         if self._settings.on_store_failure != "memory" or mode != "silent":

@@ -9,7 +9,7 @@ from typing import Any
 
 from streamgauge.ledger import identity
 from streamgauge.ledger.books import Bookkeeper
-from streamgauge.ledger.entry import Entry
+from streamgauge.ledger.entry import Entry, Source
 from streamgauge.ledger.errors import EffectRefused, NoEffect
 from streamgauge.ledger.identity import Origin
 from streamgauge.ledger.patience import within
@@ -43,7 +43,7 @@ class Compensator:
             tool, _CLASS, key, Origin(), {"key": entry.key}, token=identity.token(), compensates=entry.key
         )
         try:
-            child = self._books.admit(wanted, Policy(), announce=False, here=False)
+            child = self._books.admit(wanted, Policy(), Source(), announce=False)
         except EffectRefused as earlier:
             self._follow(entry, earlier.entry)
             return

@@ -8,6 +8,7 @@ works by explicit references.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 
 from streamgauge.ledger.errors import EffectInputError
 from streamgauge.ledger.identity import Origin, describe_tool_call, parse_reference
@@ -38,8 +39,9 @@ class Lookups:
     is still open, or one that has ended and had called this tool.
     `lives_here(stream_ref)` -> whether this process reads the stream; asked before its first effect is written, so
     that an end that nobody needed so far can be told first.
-    `tool_call(obj_or_id)` -> reference `stream_ref#tool_call_id` of a tool call seen in a stream of this process, or
-    None. `shown_chars(stream_ref)` -> characters of text shown so far by a live stream of this process, or None.
+    `tool_call(obj_or_id)` -> reference of a tool call seen in a stream of this process, or None.
+    `response_id(stream_ref)` -> the provider's name for the answer that a stream of this process carries, or None.
+    `shown_chars(stream_ref)` -> characters of text shown so far by a live stream of this process, or None.
     `opened(ledger)` is called with a ledger that comes into use, before its first effect.
     """
 
@@ -47,6 +49,7 @@ class Lookups:
         self.current_stream: Callable[[str], str | None] = _unknown
         self.lives_here: Callable[[str], bool] = _elsewhere
         self.tool_call: Callable[[object], str | None] = _unknown
+        self.response_id: Callable[[str], str | None] = _unknown
         self.shown_chars: Callable[[str], int | None] = _unseen
         self.opened: Callable[[object], None] = _unheard
 
@@ -65,11 +68,26 @@ def came_from(reference: object = None, *, stream: str | None = None) -> Iterato
         _origin.reset(token)
 
 
+def reference(tool_call: object) -> str | None:
+    """A tool call (object or id of an SDK) as a string that survives queues and processes, for `tool_call=` or
+    `came_from` wherever its tool runs; None if no stream of this process had it.
+    """
+    origin = resolve(tool_call)
+    return origin.reference if origin.stream_ref is not None else None
+
+
 def resolve(tool_call: object = None, stream: str | None = None, tool: str = "") -> Origin:
     """The origin of an effect, of `tool` if it is known.
 
     What was handed over first, then the surrounding block, then the capture's current stream.
     """
+    origin = _resolve(tool_call, stream, tool)
+    if origin.stream_ref is None or origin.response_id is not None:
+        return origin
+    return replace(origin, response_id=lookups.response_id(origin.stream_ref))
+
+
+def _resolve(tool_call: object, stream: str | None, tool: str) -> Origin:
     if tool_call is None:
         return _without_call(tool, stream)
     if isinstance(tool_call, Origin):

@@ -144,6 +144,19 @@ class StreamRow:
     revision: int = 0
     verdict: str | None = None
     changed_ns: int = 0
+    response_id: str | None = None
+    """The provider's name for the answer; streams that carry the same one are attempts at the same answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What an effect knows of its stream beside the reference.
+
+    `here`: this process reads it, so that its death is the stream's.
+    """
+
+    here: bool = False
+    response_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

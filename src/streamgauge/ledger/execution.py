@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from streamgauge.ledger import identity
 from streamgauge.ledger.context import lookups, resolve
-from streamgauge.ledger.entry import Entry
+from streamgauge.ledger.entry import Entry, Source
 from streamgauge.ledger.errors import EffectInputError, IllegalTransition, NoEffect
 from streamgauge.ledger.identity import Origin
 from streamgauge.ledger.offload import offload
@@ -46,7 +46,7 @@ class Books(Protocol):
         """Register how to undo an effect of `tool`."""
         ...
 
-    def admit(self, wanted: Entry, policy: Policy | None, *, announce: bool, here: bool) -> Entry:
+    def admit(self, wanted: Entry, policy: Policy | None, source: Source, *, announce: bool) -> Entry:
         """Write intent and start, or raise a refusal."""
         ...
 
@@ -86,6 +86,7 @@ class Execution:
         self._books = books
         self._declared = declaration
         origin = resolve(declaration.tool_call, declaration.stream, tool)
+        self._origin = origin
         args = declaration.args if declaration.args is not None else origin.args
         self._wanted = books.draft(
             tool,
@@ -104,12 +105,12 @@ class Execution:
     @property
     def idempotency_key(self) -> str:
         """Give it to the other side, so that it can tell a repetition from a second wish."""
-        return self._wanted.key
+        return self.entry.key
 
     @property
     def reference(self) -> str | None:
         """Where the effect came from, as a string that survives queues and processes."""
-        return Origin(self._wanted.stream_ref, self._wanted.tool_call_id).reference
+        return self._origin.reference
 
     @property
     def over(self) -> bool:
@@ -118,7 +119,7 @@ class Execution:
 
     def announce(self) -> Entry:
         """Write the intent down without starting; the effect itself follows, or is found as `never_started`."""
-        self.entry = self._books.admit(self._wanted, self._declared.policy, announce=True, here=self._here())
+        self.entry = self._books.admit(self._wanted, self._declared.policy, self._source(), announce=True)
         return self.entry
 
     def begin(self) -> None:
@@ -127,7 +128,7 @@ class Execution:
         Raises an `EffectRefused`.
         """
         self._wanted = self._wanted.evolve(shown_at_start=self._shown())
-        self.entry = self._books.admit(self._wanted, self._declared.policy, announce=False, here=self._here())
+        self.entry = self._books.admit(self._wanted, self._declared.policy, self._source(), announce=False)
 
     async def abegin(self) -> None:
         """`begin`, off the event loop.
@@ -188,9 +189,9 @@ class Execution:
         self._settled = True
         self.entry = self._books.settle(self.entry, step, shown_at_settle=self._shown(), **values)
 
-    def _here(self) -> bool:
-        ref = self._wanted.stream_ref
-        return ref is not None and lookups.lives_here(ref)
+    def _source(self) -> Source:
+        ref = self._origin.stream_ref
+        return Source(ref is not None and lookups.lives_here(ref), self._origin.response_id)
 
     def _shown(self) -> int | None:
         ref = self._wanted.stream_ref

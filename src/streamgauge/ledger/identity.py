@@ -18,7 +18,7 @@ from typing import Any
 from streamgauge.ledger.errors import EffectInputError
 
 SEPARATOR = "#"
-"""Stands between the stream and the tool call in a reference: `stream_ref#tool_call_id`."""
+"""Stands between the parts of a reference: `stream_ref#tool_call_id`, or `stream_ref#response_id#tool_call_id`."""
 
 KEY_LIMIT = 255
 """Characters; the longest idempotency key that payment providers take."""
@@ -39,13 +39,16 @@ class Origin:
     """The name that the model called, if it is known."""
     args: Any = None
     """The arguments that the model gave, parsed; None if unknown."""
+    response_id: str | None = None
+    """The provider's own name for the answer, which is the same when the answer is resumed in another stream."""
 
     @property
     def reference(self) -> str | None:
-        """`stream_ref#tool_call_id`, `stream_ref` alone, or None."""
+        """`stream_ref#tool_call_id`, with the response id between them if it is known; `stream_ref` alone; or None."""
         if self.stream_ref is None or self.tool_call_id is None:
             return self.stream_ref
-        return f"{self.stream_ref}{SEPARATOR}{self.tool_call_id}"
+        response_id = None if self.response_id == self.stream_ref else self.response_id
+        return SEPARATOR.join(filter(None, (self.stream_ref, response_id, self.tool_call_id)))
 
 
 def tool_name(tool: object) -> str:
@@ -56,13 +59,14 @@ def tool_name(tool: object) -> str:
 
 
 def parse_reference(reference: object) -> Origin:
-    """Take `stream_ref#tool_call_id` or `stream_ref` apart."""
+    """Take `stream_ref#response_id#tool_call_id`, `stream_ref#tool_call_id` or `stream_ref` apart."""
     if not isinstance(reference, str) or not reference.strip():
         raise EffectInputError("reference", reference, "'stream_ref#tool_call_id' or 'stream_ref'")
-    stream_ref, _, call = reference.rpartition(SEPARATOR) if SEPARATOR in reference else (reference, "", "")
-    if not stream_ref or (SEPARATOR in reference and not call):
+    parts = reference.split(SEPARATOR)
+    if not all(parts) or len(parts) > 3:
         raise EffectInputError("reference", reference, "'stream_ref#tool_call_id' with both parts")
-    return Origin(stream_ref, call or None)
+    stream_ref, *between, call = parts if len(parts) > 1 else (*parts, None)
+    return Origin(stream_ref, call, response_id=between[0] if between else None)
 
 
 def describe_tool_call(call: object) -> Origin:
@@ -100,14 +104,22 @@ def _get(holder: object, name: str) -> Any:
 
 
 def idempotency_key(tool: str, origin: Origin, given: object = None) -> str:
-    """`given`, or reference and tool, or a fresh one where neither a key nor a tool call says who the effect is."""
+    """`given`; or response (if that is not known, stream), tool call and tool; or a fresh one where neither a key nor a
+    tool call says who the effect is.
+    """
     if given is not None:
         return _checked_key(given)
     if origin.tool_call_id is None:
         return _checked_key(f"{origin.stream_ref or 'effect'}{SEPARATOR}{uuid.uuid4().hex}:{tool}")
-    if origin.stream_ref is None:
+    source = origin.response_id or origin.stream_ref
+    if source is None:
         return _checked_key(f"{origin.tool_call_id}:{tool}")
-    return _checked_key(f"{origin.reference}:{tool}")
+    return _checked_key(key_of(source, origin.tool_call_id, tool))
+
+
+def key_of(source: str, tool_call_id: str, tool: str) -> str:
+    """The key of what `tool` does for a tool call of a response, or of a stream whose response is not known."""
+    return f"{source}{SEPARATOR}{tool_call_id}:{tool}"
 
 
 def compensation_key(key: str) -> str:

@@ -85,6 +85,15 @@ class Journal:
         row = _STREAM.run(self.connection, {"of_ref": ref}).fetchone()
         return None if row is None else stream_from(row)
 
+    def streams_of(self, response_id: str) -> list[str]:
+        """References of the streams that carry a response."""
+        where = streams.c.response_id == response_id
+        return list(self.connection.execute(sa.select(streams.c.ref).where(where).order_by(streams.c.ref)).scalars())
+
+    def known(self, keys: list[str]) -> set[str]:
+        """Those of `keys` that have an entry."""
+        return set(self.connection.execute(sa.select(effects.c.key).where(effects.c.key.in_(keys))).scalars())
+
     def begin_stream(self, stream: StreamRow) -> StreamRow:
         """Insert `stream` unless it is known; the row as it is, locked."""
         values = dataclasses.asdict(stream)

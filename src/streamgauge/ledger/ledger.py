@@ -143,11 +143,24 @@ class Ledger:
 
     # Streams, by reference
 
-    def begin_stream(self, ref: str, *, at_ns: int | None = None, trace: Mapping[str, Any] | None = None) -> None:
-        """Write down that this process reads the stream `ref`; if the process dies, the stream is found as crashed."""
+    def begin_stream(
+        self,
+        ref: str,
+        *,
+        response_id: str | None = None,
+        at_ns: int | None = None,
+        trace: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write down that this process reads the stream `ref`; if the process dies, the stream is found as crashed.
+
+        `response_id`: the provider's name for the answer. Keys of effects are made from it, so that a stream that
+        resumes the answer under another reference knows them.
+        """
         now = at_ns if at_ns is not None else self._stamps.now()
         lease = now + int(self.settings.lease * _SECOND)
-        row = StreamRow(_reference(ref), now, owner(), lease, trace=trace, changed_ns=now)
+        row = StreamRow(
+            _reference(ref), now, owner(), lease, trace=trace, changed_ns=now, response_id=_response(response_id)
+        )
         self.books.tell(f"the begin of stream {ref}", lambda: self._store.begin_stream(row))
 
     def cancel(self, ref: str, initiator: str = "unknown", *, at_ns: int | None = None) -> None:
@@ -175,6 +188,7 @@ class Ledger:
         shown_chars: int | None = None,
         usage: Mapping[str, Any] | None = None,
         trace: Mapping[str, Any] | None = None,
+        response_id: str | None = None,
         only_if_known: bool = False,
     ) -> None:
         """Write down how the stream ended; on disk when this returns.
@@ -190,7 +204,7 @@ class Ledger:
             "phase": phase,
             "failure_mode": failure_mode,
         }
-        values |= {"shown_chars": shown_chars, "usage": usage, "trace": trace}
+        values |= {"shown_chars": shown_chars, "usage": usage, "trace": trace, "response_id": _response(response_id)}
         hold = self.settings.fence == "refuse"
         _reference(ref)
         self.books.tell(
@@ -358,6 +372,12 @@ def _reference(ref: str) -> str:
     if origin.tool_call_id is not None:
         raise EffectInputError("stream reference", ref, "a reference without '#'")
     return ref
+
+
+def _response(response_id: str | None) -> str | None:
+    if response_id is not None and (not response_id or identity.SEPARATOR in response_id):
+        raise EffectInputError("response_id", response_id, "the provider's name for the answer, without '#'")
+    return response_id
 
 
 def _somebody(by: object) -> str:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from streamgauge.ledger import admission, fence, verdict
 from streamgauge.ledger.database import Database
-from streamgauge.ledger.entry import Entry, StreamRow, ToolCall
+from streamgauge.ledger.entry import Entry, Source, StreamRow, ToolCall
 from streamgauge.ledger.errors import (
     ApprovalExpired,
     ApprovalViolation,
@@ -50,20 +50,16 @@ class Store:
         self._publish(facts)
         return result
 
-    def admit(self, wanted: Entry, mode: str, fence_mode: str, *, here: bool) -> Entry:
-        """Write the intent down and, if policy, approval and fence allow, the start. Raises an `EffectRefused`, itself
-        on disk.
+    def admit(self, wanted: Entry, mode: str, fence_mode: str, source: Source) -> Entry:
+        """Write the intent down and, if policy, approval and fence allow, the start.
 
-        `here`: the stream lives in this process, so that its death is the stream's.
+        Raises an `EffectRefused`, itself on disk.
         """
+        admit = admission.admit
         try:
-            answer = self.write(lambda journal: admission.admit(journal, wanted, mode, fence_mode, here, None))
+            answer = self.write(lambda journal: admit(journal, wanted, mode, fence_mode, source, look=False))
         except Mistaken:
-            answer = self.write(
-                lambda journal: admission.admit(
-                    journal, wanted, mode, fence_mode, here, admission.look(journal, wanted)
-                )
-            )
+            answer = self.write(lambda journal: admit(journal, wanted, mode, fence_mode, source, look=True))
         if isinstance(answer, EffectRefused):
             raise answer
         return answer
@@ -181,8 +177,10 @@ def _begin(journal: Journal, stream: StreamRow) -> StreamRow:
     found = journal.begin_stream(stream)
     begun = min(found.begun_ns, stream.begun_ns)
     mine = {"owner": stream.owner, "lease_ns": stream.lease_ns} if found.outcome is None else {}
-    if begun != found.begun_ns or (mine and found.owner != stream.owner):
-        journal.change_stream(stream.ref, begun_ns=begun, trace=stream.trace or found.trace, **mine)
+    response_id = found.response_id or stream.response_id
+    if (begun, response_id) != (found.begun_ns, found.response_id) or (mine and found.owner != stream.owner):
+        trace = stream.trace or found.trace
+        journal.change_stream(stream.ref, begun_ns=begun, trace=trace, response_id=response_id, **mine)
         journal.touch(stream.ref, stream.changed_ns)
     return found
 
@@ -258,7 +256,7 @@ def _observe(journal: Journal, call: ToolCall) -> None:
 
 def _adopt(journal: Journal, entry: Entry) -> Entry:
     if entry.stream_ref is not None:
-        admission.stream_of(journal, entry, here=False)
+        admission.stream_of(journal, entry, Source())
     earlier = journal.latest(entry.key)
     if earlier is not None and earlier.token == entry.token:
         return earlier

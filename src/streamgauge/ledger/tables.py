@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from streamgauge.ledger.entry import Entry, StreamRow, ToolCall
 from streamgauge.ledger.states import NOT_DISPATCHED, UNSETTLED, EffectState
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every schema version ever released, oldest first."""
 
 VERSION_TABLE = "streamgauge_ledger_version"
@@ -40,7 +40,9 @@ streams = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("verdict", sa.Text),
     sa.Column("changed_ns", _NS, nullable=False),
+    sa.Column("response_id", sa.Text),
     sa.Index("streamgauge_stream_open", "open", "changed_ns"),
+    sa.Index("streamgauge_stream_response", "response_id"),
 )
 
 effects = sa.Table(

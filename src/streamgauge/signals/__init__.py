@@ -17,7 +17,7 @@ from opentelemetry.trace import Span, SpanContext
 
 from streamgauge import names
 from streamgauge.analysis import StreamReport
-from streamgauge.names import Initiator, Phase
+from streamgauge.names import FollowUp, Initiator, Phase
 from streamgauge.recording import Call
 from streamgauge.settings import Settings
 from streamgauge.signals import spans
@@ -118,6 +118,15 @@ class Signals:
     def cancelled(self, call: Call, span: Span, initiator: Initiator, phase: Phase, at: int) -> None:
         """Somebody asked for the end of an open stream."""
         self._logs.cancelled(call.stream_id, initiator, phase, at, spans.context_of(span))
+
+    def followed_up(
+        self, stream_id: str, what: FollowUp, at: int, labels: dict[str, Any] | None, span: SpanContext | None
+    ) -> None:
+        """The application told what became of a stopped answer; labels and span of a stream of another process are
+        not known here."""
+        self.metrics.followed_up(labels or self.metrics.labels("unknown", None, "chat"), what)
+        within = None if span is None else trace_api.set_span_in_context(trace_api.NonRecordingSpan(span))
+        self._logs.followed_up(stream_id, what, at, within)
 
     def sealed(self, report: StreamReport, span: Span, labels: dict[str, Any], stalls_told: int) -> None:
         """A stream ended: everything that is to be said of it leaves now."""

@@ -49,8 +49,11 @@ class Labels:
         labels = dict(stream)
         if report.response_model is not None:
             labels[names.RESPONSE_MODEL] = self._models(report.response_model)
-        if report.server_address is not None:
-            labels[names.SERVER_ADDRESS] = report.server_address
-            if report.server_port is not None:
-                labels[names.SERVER_PORT] = report.server_port
-        return labels
+        return {**labels, **server(report.server_address, report.server_port)}
+
+
+def server(address: str | None, port: int | None) -> dict[str, Any]:
+    """The labels that say where the provider answers, as far as it is known."""
+    if address is None:
+        return {}
+    return {names.SERVER_ADDRESS: address, **({} if port is None else {names.SERVER_PORT: port})}

@@ -9,7 +9,7 @@ from opentelemetry.context import Context
 
 from streamgauge import names
 from streamgauge.analysis import StreamReport
-from streamgauge.names import Initiator, Outcome, Phase, Vocabulary
+from streamgauge.names import FollowUp, Initiator, Outcome, Phase, Vocabulary
 from streamgauge.recording import Call
 from streamgauge.signals import spans
 
@@ -53,6 +53,11 @@ class Logs:
             values = {names.STREAM_ID: stream_id, names.INITIATOR: initiator.value, names.CANCEL_PHASE: phase.value}
             self._emit(names.EVENT_CANCEL, values, at, context)
 
+    def followed_up(self, stream_id: str, what: FollowUp, at: int, context: Context | None) -> None:
+        """The application told what became of a stopped answer; `context` is None for a stream of another process."""
+        if self._heard("cancel"):
+            self._emit(names.EVENT_FOLLOW_UP, {names.STREAM_ID: stream_id, names.FOLLOW_UP: what.value}, at, context)
+
     def sealed(self, report: StreamReport, context: Context, *, timeline: bool) -> None:
         """The stream ended; with `timeline`, its chunks go out before."""
         if timeline and self._logger.enabled():
@@ -79,7 +84,7 @@ class Logs:
         name: str,
         values: dict[str, Any],
         at: int,
-        context: Context,
+        context: Context | None,
         severity: SeverityNumber = SeverityNumber.INFO,
     ) -> None:
         attributes = {key: value for key, value in values.items() if value is not None}

@@ -12,8 +12,20 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from streamgauge import names
 from streamgauge.analysis import StreamReport
-from streamgauge.names import FailureMode, Initiator, Kind, Metric, Outcome, Phase, StatusClass, Verdict, Vocabulary
-from streamgauge.signals.labels import NONE, Cap, Labels
+from streamgauge.names import (
+    FailureMode,
+    FollowUp,
+    Initiator,
+    Kind,
+    Metric,
+    Outcome,
+    Phase,
+    StatusClass,
+    Verdict,
+    Vocabulary,
+)
+from streamgauge.recording import Call
+from streamgauge.signals.labels import NONE, Cap, Labels, server
 
 PLAUSIBLE: tuple[tuple[Outcome, FailureMode | None, StatusClass], ...] = (
     (Outcome.COMPLETED, None, StatusClass.OK),
@@ -39,7 +51,10 @@ PLAUSIBLE: tuple[tuple[Outcome, FailureMode | None, StatusClass], ...] = (
 )
 """Label sets of `streamgauge.streams` that exist at 0 from the first stream on."""
 
-HOOKS = ("request", "tap", "feed", "read", "close", "seal", "metrics", "logs", "span", "sink", "ledger", "watchdog")
+HOOKS = (
+    "request", "tap", "feed", "read", "close", "seal", "metrics", "logs", "span", "sink", "ledger", "watchdog",
+    "follow_up",
+)  # fmt: skip
 """Where an error of ours may happen; each exists at 0."""
 
 DROPS = ("model_limit", "provider_limit", "raw_body", "internal_error", "span_event_limit")
@@ -138,6 +153,15 @@ class Metrics:
         """A stall was seen while the stream is open."""
         self.add(names.STALLS_TOTAL, 1, {**labels, names.PHASE: phase.value})
 
+    def followed_up(self, labels: dict[str, Any], what: FollowUp) -> None:
+        """The application told what became of a stopped answer."""
+        self.add(names.FOLLOW_UPS, 1, {**labels, names.FOLLOW_UP: what.value})
+
+    def per_chunk_labels(self, call: Call) -> dict[str, Any]:
+        """Labels of the samples that a stream gives chunk by chunk."""
+        labels = self._labels.of(call.provider, call.model, call.operation)
+        return {**labels, **server(call.server_address, call.server_port)}
+
     def chunk_gap(self, labels: dict[str, Any], seconds: float) -> None:
         """One sample of the convention's time per output chunk."""
         for metric in self._vocabulary.per_chunk:
@@ -152,6 +176,8 @@ class Metrics:
             self.add(names.FINDINGS_TOTAL, 0, {**labels, names.FINDING: finding.value})
         for metric in (names.CANCEL_CHUNKS_TOTAL, names.CANCEL_CHARACTERS_TOTAL):
             self.add(metric, 0, labels)
+        for what in FollowUp:
+            self.add(names.FOLLOW_UPS, 0, {**labels, names.FOLLOW_UP: what.value})
         unknown = {**labels, names.INITIATOR: Initiator.UNKNOWN.value}
         self.add(names.CANCELS_UNVERIFIED, 0, unknown)
         for phase in Phase:
