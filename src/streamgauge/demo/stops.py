@@ -15,6 +15,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any, Self
 
@@ -167,8 +168,8 @@ class Inbox:
 
     async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         """A message has arrived."""
-        lines = envelope.content.decode().splitlines()
-        self.keys.append(next((line[7:] for line in lines if line.startswith("X-Key: ")), ""))
+        message = message_from_bytes(envelope.content, policy=policy.default)
+        self.keys.append(str(message["X-Key"]))
         if self.hold:
             self.taken.set()
             await asyncio.to_thread(self._answer.wait, _PATIENCE)

@@ -1,0 +1,156 @@
+"""One wish, one key: made from the provider's response id and the tool call, whichever stream carries the answer."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.capture.watching import Watch
+
+import streamgauge
+from streamgauge.ledger import (
+    DuplicateEffect,
+    EffectInputError,
+    Ledger,
+    NoEffect,
+    StoreUnavailable,
+    close_ledger,
+    reference,
+    use_ledger,
+)
+
+TOOLS = {
+    "x-streamgauge-fault": "tools",
+    "x-streamgauge-script": json.dumps({"tools": [{"name": "send", "arguments": {"n": 7}}, {"name": "look_up"}]}),
+}
+
+
+def keys(ledger: Ledger) -> list[str]:
+    return [entry.key for entry in ledger.entries()]
+
+
+def send(ledger: Ledger, reference: str) -> str:
+    with ledger.effect("send", tool_call=reference) as effect:
+        return effect.idempotency_key
+
+
+def test_the_key_is_made_from_the_response_wherever_it_is_known(ledger: Ledger) -> None:
+    ledger.begin_stream("s1", response_id="resp_1")
+    assert send(ledger, "s1#c1") == "resp_1#c1:send"
+    assert send(ledger, "s1#c2") == "resp_1#c2:send"
+    assert send(ledger, "unknown#c1") == "unknown#c1:send"
+    assert [(stream.ref, stream.response_id) for stream in ledger.streams()] == [("s1", "resp_1"), ("unknown", None)]
+
+
+def test_a_resumed_answer_does_not_do_it_again(ledger: Ledger) -> None:
+    for ref in ("s1", "s2"):
+        ledger.begin_stream(ref, response_id="resp_1")
+    send(ledger, "s1#c1")
+    with pytest.raises(DuplicateEffect) as duplicate:
+        send(ledger, "s2#c1")
+    assert duplicate.value.entry is not None
+    assert duplicate.value.entry.stream_ref == "s1"
+
+
+def test_an_answer_whose_name_is_learned_late_keeps_the_key_that_came_first(ledger: Ledger) -> None:
+    assert send(ledger, "s1#c1") == "s1#c1:send"
+    ledger.end_stream("s1", "truncated", response_id="resp_1")
+    ledger.begin_stream("s2", response_id="resp_1")
+    for again in ("s1#c1", "s1#resp_1#c1", "s2#c1", "s3#resp_1#c1"):
+        with pytest.raises(DuplicateEffect):
+            send(ledger, again)
+    assert keys(ledger) == ["s1#c1:send"]
+
+
+def test_what_is_proven_absent_is_tried_again_under_the_same_key_by_the_stream_that_resumes(ledger: Ledger) -> None:
+    with pytest.raises(NoEffect), ledger.effect("send", tool_call="s1#resp_1#c1"):
+        raise NoEffect
+    send(ledger, "s2#resp_1#c1")
+    assert [(entry.key, entry.attempt) for entry in ledger.entries()] == [("resp_1#c1:send", 1), ("resp_1#c1:send", 2)]
+
+
+def test_a_reference_carries_the_response_to_another_process(ledger: Ledger, url: str) -> None:
+    with ledger.effect("send", tool_call="s1#resp_1#c1") as effect:
+        assert effect.reference == "s1#resp_1#c1"
+    with Ledger(url) as elsewhere, pytest.raises(DuplicateEffect):
+        send(elsewhere, effect.reference)
+
+
+def test_a_key_that_was_given_is_left_alone(ledger: Ledger) -> None:
+    ledger.begin_stream("s1", response_id="resp_1")
+    for key in ("mine", "mine too"):
+        with ledger.effect("send", key=key, tool_call="s1#c1"):
+            pass
+    assert keys(ledger) == ["mine", "mine too"]
+
+
+@pytest.mark.parametrize("bad", ["", "a#b"])
+def test_a_response_id_that_would_not_fit_a_reference_is_refused(ledger: Ledger, bad: str) -> None:
+    with pytest.raises(EffectInputError, match="response_id"):
+        ledger.begin_stream("s1", response_id=bad)
+    assert ledger.streams() == []
+
+
+def test_a_store_that_is_away_does_not_keep_the_key_from_being_made(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Ledger(url, on_store_failure="memory") as ledger:
+
+        def away(_: object) -> None:
+            raise StoreUnavailable(url, "away")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ledger._database, "write", away)
+            key = send(ledger, "s1#resp_1#c1")
+        assert (key, keys(ledger)) == ("resp_1#c1:send", [])
+        ledger.reconcile()
+        assert keys(ledger) == ["resp_1#c1:send"]
+
+
+# real streams
+
+
+@pytest.fixture
+def in_use(gauge: Watch, url: str) -> Iterator[Ledger]:
+    yield use_ledger(url)
+    close_ledger()
+
+
+def test_a_background_response_that_is_resumed_in_another_stream_knows_its_tool_calls(
+    clients: dict[str, Any], in_use: Ledger, gauge: Watch
+) -> None:
+    client = clients["openai"]
+    first = client.responses.create(
+        model="demo-background", input="hi", stream=True, background=True, store=True, extra_headers=TOOLS
+    )
+    call_id, last = "", 0
+    for event in first:
+        last = event.sequence_number
+        if event.type == "response.output_item.done" and event.item.type == "function_call":
+            call_id = event.item.call_id
+            break
+    with streamgauge.effect("send", tool_call=call_id) as effect:
+        pass
+    first.close()
+    one = streamgauge.current()
+    rest = list(client.responses.retrieve(_response(gauge), stream=True, starting_after=last))
+    two = streamgauge.current()
+    assert rest and one is not None and two is not None and one.id != two.id
+    assert effect.idempotency_key == f"{_response(gauge)}#{call_id}:send"
+    with pytest.raises(DuplicateEffect), streamgauge.effect("send", tool_call=call_id, stream=two.id):
+        pytest.fail("it was done already")
+
+
+def _response(gauge: Watch) -> str:
+    found = gauge.reports[0].response_id
+    assert found is not None
+    return found
+
+
+def test_a_reference_of_a_tool_call_names_stream_response_and_call(clients: dict[str, Any], in_use: Ledger) -> None:
+    stream = clients["anthropic"].messages.create(
+        model="demo", max_tokens=99, messages=[{"role": "user", "content": "hi"}], stream=True, extra_headers=TOOLS
+    )
+    made = [e.content_block for e in stream if e.type == "content_block_start" and e.content_block.type == "tool_use"]
+    handle = streamgauge.current()
+    assert handle is not None and handle.report is not None
+    assert reference(made[0]) == f"{handle.id}#{handle.report.response_id}#{made[0].id}"
+    assert reference("never seen") is None
