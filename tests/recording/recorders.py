@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from streamgauge.analysis import judge
+from streamgauge.analysis import Arguments
 from streamgauge.events import Sink
 from streamgauge.names import Phase
 from streamgauge.recording import Call, Recorder, Timeline
@@ -23,4 +23,4 @@ def recorder(budget: int | None = 96, **call: Any) -> Recorder:
     """A recorder whose call began at 1000 ns."""
     made = Call("s", "acme", "chat", "m", started_unix_ns=0, started_ns=1000, **call)
     limits = dict.fromkeys(Phase, 10 * SECOND)
-    return Recorder(made, spoken, timeline=Timeline(budget), stall_limits=limits, judge=judge)
+    return Recorder(made, spoken, timeline=Timeline(budget), stall_limits=limits, judge=Arguments)

@@ -3,7 +3,7 @@
 In: a sealed `StreamRecord` (and, for loops, the text as it goes by, which is read and forgotten). Out: a
 `StreamReport`. Pure functions, run at the end or in bounded steps; no I/O, no OpenTelemetry, no clock."""
 
-from streamgauge.analysis.arguments import judge
+from streamgauge.analysis.arguments import Arguments
 from streamgauge.analysis.report import Context, LoopReport, StreamReport, analyse
 
-__all__ = ["Context", "LoopReport", "StreamReport", "analyse", "judge"]
+__all__ = ["Context", "LoopReport", "StreamReport", "analyse", "Arguments"]

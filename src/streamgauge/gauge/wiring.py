@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
-from streamgauge.analysis import StreamReport, judge
+from streamgauge.analysis import Arguments, StreamReport
 from streamgauge.analysis.loops import Loop, LoopDetector
 from streamgauge.clock import SYSTEM_CLOCK, Clock
 from streamgauge.gauge.effects import Bridge
@@ -112,7 +112,7 @@ class Gauge:
             self._reader(request, call),
             timeline=self._timeline(),
             stall_limits=self._limits,
-            judge=judge,
+            judge=Arguments,
             on_text=loops.feed if loops is not None else None,
         )
         span, labels = self.signals.begin(call, resumed)

@@ -76,7 +76,10 @@ class Stall:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool call seen in the stream; `well_formed` is None when its arguments were too long to be judged."""
+    """A tool call seen in the stream.
+
+    `well_formed` is False as soon as its arguments cannot become JSON any more, and None where that cannot be told:
+    free-form arguments, those that were cut before they went wrong, and those that are nested too deeply."""
 
     id: str | None
     name: str | None

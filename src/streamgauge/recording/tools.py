@@ -1,35 +1,45 @@
-"""Tool calls of one stream: collected by piece, judged when complete, and forgotten but for hash and length."""
+"""Tool calls of one stream: judged by piece while they arrive, and forgotten but for hash and length."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from streamgauge.recording.record import ToolCall
 
-Judgement = tuple[bool, str]
-Judge = Callable[[str], Judgement]
-"""Says of complete arguments whether they parse, and their hash."""
+
+class Judgement(Protocol):
+    """Reads the arguments of one call, piece by piece, and holds no more of them than it must."""
+
+    def feed(self, piece: str) -> None:
+        """The next piece."""
+        ...
+
+    def verdict(self, complete: bool) -> tuple[bool | None, str]:
+        """Whether they parse, or, if they were cut, False if they never could have; and their hash."""
+        ...
+
+
+Judge = Callable[[], Judgement]
+"""Makes the judgement of one call."""
 
 KEPT_CALLS = 64
-LONGEST = 262_144
-"""Characters of arguments that are held until they are complete; longer ones are not judged."""
 
 
 class OpenCall:
     """One tool call whose arguments are still arriving."""
 
-    __slots__ = ("free_form", "id", "length", "name", "pieces", "started")
+    __slots__ = ("free_form", "id", "judgement", "length", "name", "started")
 
-    def __init__(self, call_id: str | None, name: str | None, started: int, free_form: bool) -> None:
+    def __init__(
+        self, call_id: str | None, name: str | None, started: int, free_form: bool, judgement: Judgement
+    ) -> None:
         self.id, self.name, self.started, self.free_form = call_id, name, started, free_form
-        self.pieces: list[str] = []
+        self.judgement = judgement
         self.length = 0
 
     def add(self, piece: str) -> None:
-        """One more piece; beyond `LONGEST` only its length counts."""
+        """One more piece."""
         self.length += len(piece)
-        if self.length <= LONGEST:
-            self.pieces.append(piece)
-        else:
-            self.pieces.clear()
+        self.judgement.feed(piece)
 
 
 class ToolCalls:
@@ -48,7 +58,7 @@ class ToolCalls:
         if key in self.open:
             self.end(key, now)
         self.count += 1
-        self.open[key] = OpenCall(call_id, name, now, free_form)
+        self.open[key] = OpenCall(call_id, name, now, free_form, self._judge())
 
     def end(self, key: object, now: int | None) -> bool:
         """The call `key` is complete, or, without a time, was cut; False if there is no such call."""
@@ -60,14 +70,11 @@ class ToolCalls:
         return True
 
     def _closed(self, call: OpenCall, now: int | None) -> ToolCall:
-        well_formed, digest = None, None
-        if call.length <= LONGEST:
-            well_formed, digest = self._judge("".join(call.pieces))
         complete = now is not None
-        judged = complete and not call.free_form
-        return ToolCall(
-            call.id, call.name, complete, well_formed if judged else None, digest, call.length, call.started, now
-        )
+        well_formed, digest = call.judgement.verdict(complete)
+        if call.free_form:
+            well_formed = None
+        return ToolCall(call.id, call.name, complete, well_formed, digest, call.length, call.started, now)
 
     def ids(self) -> frozenset[str]:
         """Ids of all calls, open or not."""
