@@ -270,6 +270,35 @@ EXIT_PATHS = (
     ),
 )
 
+FAULTS = f"{CAPTURE}test_faults.py::"
+HELPERS = (
+    row(
+        "helpers: one that fell over the stream is told from a close of the application's",
+        edit(
+            "gauge/observation.py",
+            "self._tapped and not self.recorder.cancel_requested and helper_fell()",
+            "False",
+        ),
+        f"{FAULTS}test_tool_arguments_that_the_helper_falls_over_are_the_providers_failure",
+        f"{FAULTS}test_tool_arguments_that_the_async_helper_falls_over_are_the_providers_failure",
+    ),
+    row(
+        "helpers: an application's own wrapper that breaks is the application's",
+        edit("gauge/falls.py", 'if getattr(reading, "__name__", None) != _READS:', "if reading is None:"),
+        f"{FAULTS}test_error_of_the_application_while_it_reads_stays_its_cancel",
+    ),
+    row(
+        "helpers: arguments that went wrong before they were cut are malformed",
+        edit(
+            "analysis/arguments.py",
+            "(self._whole() if complete else None if self._may_go_on() else False)",
+            "(self._whole() if complete else None)",
+        ),
+        f"{FAULTS}test_tool_arguments_that_went_wrong_are_found_in_a_stream_that_was_left",
+        "tests/analysis/test_arguments.py::test_cut_arguments_that_went_wrong_are_malformed",
+    ),
+)
+
 BARE_AND_OURS = (
     row(
         "fidelity: the stream's iterator has its own name",
@@ -436,11 +465,7 @@ OURS_ALONE = (
     ),
     row(
         "privacy: tool arguments leave as hash and length",
-        edit(
-            "analysis/arguments.py",
-            "    if not arguments:\n        return True, digest",
-            "    digest = arguments or digest\n    if not arguments:\n        return True, digest",
-        ),
+        edit("analysis/arguments.py", "return self._hash.hexdigest()", "return rest or self._hash.hexdigest()"),
         f"{PRIVACY}test_no_content_leaves_with_any_stream",
     ),
     row(
@@ -488,6 +513,12 @@ OURS_ALONE = (
 )
 
 LIMITS = (
+    row(
+        "bounds: tool arguments are read and forgotten",
+        edit("analysis/arguments.py", "        if len(self._held) >= HELD:\n            self._take()\n", ""),
+        f"{BOUNDS}test_open_stream_holds_as_much_after_100000_chunks_as_after_1000_and_at_most_32_kib[tool arguments]",
+        "tests/analysis/test_arguments.py::test_a_million_characters_leave_no_more_behind_than_a_few",
+    ),
     row(
         "bounds: text is read and forgotten",
         edit(
@@ -765,4 +796,4 @@ REPETITION = (
     ),
 )
 
-TABLE = (*EXIT_PATHS, *BARE_AND_OURS, *OURS_ALONE, *LIMITS, *PROPERTIES, *OTHER_SOFTWARE, *REPETITION)
+TABLE = (*EXIT_PATHS, *HELPERS, *BARE_AND_OURS, *OURS_ALONE, *LIMITS, *PROPERTIES, *OTHER_SOFTWARE, *REPETITION)

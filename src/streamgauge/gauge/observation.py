@@ -14,8 +14,9 @@ from streamgauge.analysis import Context, LoopReport, StreamReport, analyse
 from streamgauge.analysis.loops import Loop, LoopDetector
 from streamgauge.analysis.outcome import ending
 from streamgauge.gauge.connection import shut_down, when_closed
+from streamgauge.gauge.falls import HelperFellError, helper_fell
 from streamgauge.gauge.guard import Guard, guarded
-from streamgauge.names import Initiator, Outcome, Phase, State
+from streamgauge.names import FailureMode, Initiator, Outcome, Phase, State
 from streamgauge.providers import Request, describe
 from streamgauge.recording import Call, End, EndCause, Recorder, Step
 from streamgauge.signals import Span, span_ids
@@ -70,7 +71,7 @@ class Observation:
         self._sealed = False
         self.sealed = threading.Event()
         self._closed_ns: int | None = None
-        self._by_caller = False
+        self._by_caller = self._fell = False
         self._response: weakref.ref[Any] | None = None
         self._iterator: weakref.ref[Any] | None = None
         self._asynchronous = False
@@ -181,7 +182,9 @@ class Observation:
             self._defer(EndCause.DROPPED)
             return
         self._by_caller = True
-        self._note_cancel(Initiator.UNKNOWN)
+        self._fell = self._tapped and not self.recorder.cancel_requested and helper_fell()
+        if not self._fell:
+            self._note_cancel(Initiator.UNKNOWN)
 
     @guarded("close")
     def _closed(self) -> None:
@@ -192,6 +195,8 @@ class Observation:
             return
         if not self._tapped and self._read_by_hand():
             self.discard("raw_body")
+        elif self._fell:
+            self._left(EndCause.FAILED, HelperFellError())
         else:
             self._left(EndCause.CLOSED, None)
 
@@ -353,5 +358,7 @@ def loop_report(loop: Loop) -> LoopReport:
 def _end(cause: EndCause, error: BaseException | None) -> End:
     if error is None or cause is not EndCause.FAILED:
         return End(cause)
+    if isinstance(error, HelperFellError):
+        return End(cause, FailureMode.MALFORMED_STREAM.value, malformed=True)
     told = describe(error)
     return End(cause, told.error_type, told.status, told.timeout, told.network, told.malformed, told.provider)
