@@ -18,24 +18,54 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from streamgauge.ledger import ApprovalRequired, EffectRefused, LedgerSettings, NoEffect, Policy, StoreUnavailable
+from streamgauge.ledger import (
+    ApprovalRequired,
+    EffectRefused,
+    Entry,
+    Execution,
+    LedgerSettings,
+    NoEffect,
+    Policy,
+    StoreUnavailable,
+)
 from streamgauge.ledger.ledger import Ledger
 
 
+class Deed(NamedTuple):
+    """What the witness saw: under which key, by which attempt, and in which stream the tool was called."""
+
+    key: str
+    token: str
+    stream: str | None
+
+
 class World:
-    """What effects are done to: one line per effect, appended by one system call, so that it survives SIGKILL."""
+    """What effects are done to: one line per effect, appended by one system call, so that it survives SIGKILL.
+
+    Probes may ask for a key, as real ones do; the attempts are for the judges.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
-    def do(self, key: str) -> None:
-        os.write(self._file, f"{key}\n".encode())
+    def do(self, execution: Execution, stream: str | None = None) -> None:
+        self._write(execution.idempotency_key, execution.entry.token, stream)
+
+    def undo(self, entry: Entry) -> None:
+        self._write(f"undo-{entry.key}", entry.token, None)
+
+    def _write(self, key: str, token: str, stream: str | None) -> None:
+        os.write(self._file, f"{key} {token} {stream or '-'}\n".encode())
+
+    def deeds(self) -> list[Deed]:
+        lines = (line.split() for line in self._path.read_text().splitlines())
+        return [Deed(key, token, None if stream == "-" else stream) for key, token, stream in lines]
 
     def done(self) -> Counter[str]:
-        return Counter(self._path.read_text().split())
+        return Counter(deed.key for deed in self.deeds())
 
 
 class Later:
@@ -49,13 +79,13 @@ class Later:
 
 
 def plain(ledger: Ledger, world: World, name: str) -> None:
-    with ledger.effect("send", key=name):
-        world.do(name)
+    with ledger.effect("send", key=name) as e:
+        world.do(e)
 
 
 def raises_after(ledger: Ledger, world: World, name: str) -> None:
-    with ledger.effect("send", key=name):
-        world.do(name)
+    with ledger.effect("send", key=name) as e:
+        world.do(e)
         raise ConnectionError
 
 
@@ -73,15 +103,15 @@ def announced(ledger: Ledger, world: World, name: str) -> None:
     execution = ledger.effect("send", key=name).execution()
     execution.announce()
     execution.begin()
-    world.do(name)
+    world.do(execution)
     execution.committed()
 
 
 def approved(ledger: Ledger, world: World, name: str) -> None:
     for _ in range(2):
         try:
-            with ledger.effect("send", key=name, policy=Policy("confirm")):
-                world.do(name)
+            with ledger.effect("send", key=name, policy=Policy("confirm")) as e:
+                world.do(e)
         except ApprovalRequired:
             ledger.approve(name, "ann")
 
@@ -89,8 +119,8 @@ def approved(ledger: Ledger, world: World, name: str) -> None:
 def completed(ledger: Ledger, world: World, name: str) -> None:
     ref = f"stream-{name}"
     ledger.begin_stream(ref)
-    with ledger.effect("send", key=name, tool_call=f"{ref}#c1"):
-        world.do(name)
+    with ledger.effect("send", key=name, tool_call=f"{ref}#c1") as e:
+        world.do(e, ref)
     ledger.observe_tool_call(ref, "c1", "send")
     ledger.end_stream(ref, "completed")
 
@@ -98,20 +128,20 @@ def completed(ledger: Ledger, world: World, name: str) -> None:
 def stopped(ledger: Ledger, world: World, name: str) -> None:
     ref = f"stream-{name}"
     ledger.begin_stream(ref)
-    with ledger.effect("send", key=name, stream=ref):
-        world.do(name)
+    with ledger.effect("send", key=name, stream=ref) as e:
+        world.do(e, ref)
     ledger.cancel(ref, "user_stop")
     try:
-        with ledger.effect("send", key=f"{name}-late", stream=ref):
-            world.do(f"{name}-late")
+        with ledger.effect("send", key=f"{name}-late", stream=ref) as e:
+            world.do(e, ref)
     except EffectRefused:
         pass
     ledger.end_stream(ref, "cancelled", "user_stop")
 
 
 def undone(ledger: Ledger, world: World, name: str) -> None:
-    with ledger.effect("charge", key=name, reversible=True):
-        world.do(name)
+    with ledger.effect("charge", key=name, reversible=True) as e:
+        world.do(e)
     ledger.request_compensation(name, "ann")
     ledger.reconcile()
 
@@ -133,7 +163,7 @@ def open_ledger(url: str, world: World, **choices: Any) -> Ledger:
     """A ledger whose probes tell the truth."""
     ledger = Ledger(url, LedgerSettings(lease=0.05, probe_backoff=0.001), **choices)
     ledger.probe("*", lambda entry: world.done()[(entry.compensates and f"undo-{entry.compensates}") or entry.key] > 0)
-    ledger.compensate("charge", lambda entry: world.do(f"undo-{entry.key}"))
+    ledger.compensate("charge", world.undo)
     return ledger
 
 

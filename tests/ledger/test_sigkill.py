@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -42,42 +42,46 @@ def settle_everything(ledger: Ledger) -> None:
 
 
 def check(ledger: Ledger, world: Any) -> None:
-    """The ledger against the witness."""
-    done = world.done()
-    attempts: dict[str, list[Entry]] = defaultdict(list)
-    for entry in ledger.entries():
-        attempts[f"undo-{entry.compensates}" if entry.compensates else entry.key].append(entry)
-    assert [key for key, times in done.items() if times > 1] == [], "done twice"
-    assert set(done) <= set(attempts), "lost"
-    for key, entries in attempts.items():
-        happened = [e for e in entries if e.meaning in (Meaning.STANDS, Meaning.UNDONE)]
-        assert len(happened) == done[key], (key, entries)
-        assert all(entry.settled for entry in entries)
-    for entry in ledger.entries(tool="charge"):
-        if entry.state == "compensated":
-            assert done[f"undo-{entry.key}"] == 1
-    _check_records(ledger, done, attempts)
+    """The ledger against the witness: every attempt, every stream."""
+    done = Counter(deed.token for deed in world.deeds() if not deed.key.startswith("undo-"))
+    undone = Counter(deed.token for deed in world.deeds() if deed.key.startswith("undo-"))
+    entries = ledger.entries()
+    effects = [entry for entry in entries if entry.compensates is None]
+    by_token = {entry.token: entry for entry in effects}
+    assert [key for key, times in world.done().items() if times > 1] == [], "done twice"
+    assert set(done) | set(undone) <= set(by_token), "lost"
+    assert all(entry.settled for entry in entries)
+    for entry in effects:
+        happened = entry.meaning in (Meaning.STANDS, Meaning.UNDONE)
+        assert happened == (done[entry.token] == 1), entry
+        assert (entry.meaning is Meaning.UNDONE) <= (undone[entry.token] == 1), entry
+    stands = Counter(f"undo-{e.compensates}" for e in entries if e.compensates and e.meaning is Meaning.STANDS)
+    assert stands == Counter(deed.key for deed in world.deeds() if deed.key.startswith("undo-"))
+    for deed in world.deeds():
+        _check_stream(by_token[deed.token], deed)
+    _check_records(ledger, effects, done)
 
 
-def _check_records(ledger: Ledger, done: dict[str, int], attempts: dict[str, list[Entry]]) -> None:
+def _check_stream(entry: Entry, deed: Any) -> None:
+    """An effect belongs to the stream that it was called in; one that waited, to that which asked for it: to none."""
+    waited = entry.started_ns != entry.intended_ns
+    assert entry.stream_ref == deed.stream or (waited and entry.stream_ref is None) or deed.key.startswith("undo-"), (
+        entry,
+        deed,
+    )
+
+
+def _check_records(ledger: Ledger, effects: list[Entry], done: dict[str, int]) -> None:
     records = {record["stream"]: record for record in ledger.reconciliations()}
-    of_stream: dict[str, set[str]] = defaultdict(set)
-    for key, entries in attempts.items():
-        for entry in entries:
-            if entry.stream_ref is not None:
-                of_stream[entry.stream_ref].add(key)
-    assert set(of_stream) <= set(records)
-    checked = 0
+    last: dict[str, dict[str, Entry]] = defaultdict(dict)
+    for entry in sorted(effects, key=lambda entry: entry.attempt):
+        if entry.stream_ref is not None:
+            last[entry.stream_ref][entry.key] = entry
+    assert set(last) <= set(records)
     for stream in ledger.streams():
-        keys = of_stream[stream.ref]
-        # the witness counts by key: where another stream, or none, tried the same key again it cannot say whose it was
-        if keys and all(entry.stream_ref == stream.ref for key in keys for entry in attempts[key]):
-            checked += 1
-            assert records[stream.ref]["verdict"] == _truth(stream, [done[key] for key in keys]), (
-                stream,
-                records[stream.ref],
-            )
-    assert checked or not of_stream
+        happened = [done[entry.token] for entry in last[stream.ref].values()]
+        if happened:
+            assert records[stream.ref]["verdict"] == _truth(stream, happened), (stream, records[stream.ref])
 
 
 def _truth(stream: StreamRow, happened: list[int]) -> str:
