@@ -47,6 +47,36 @@ def _call(job: Job, client: Any) -> Any:
     return call(job.api, ready, helper=job.surface.helper, extra_headers=dict(job.headers), **job.story.request)
 
 
+# tool calls
+
+
+def _in_chat(chunk: Any) -> str | None:
+    calls = chunk.choices[0].delta.tool_calls if chunk.choices else None
+    return calls[0].id if calls else None
+
+
+def _in_responses(event: Any) -> str | None:
+    begins = event.type == "response.output_item.added" and event.item.type == "function_call"
+    return event.item.call_id if begins else None
+
+
+def _in_messages(event: Any) -> str | None:
+    begins = event.type == "content_block_start" and event.content_block.type == "tool_use"
+    return event.content_block.id if begins else None
+
+
+_BEGUN: Mapping[str, Callable[[Any], str | None]] = {
+    "chat": _in_chat,
+    "responses": _in_responses,
+    "messages": _in_messages,
+}
+
+
+def tool_call_begun(api: str, chunk: Any) -> str | None:
+    """Id of the tool call that begins in this chunk, if one does."""
+    return _BEGUN[api](chunk)
+
+
 # sync
 
 Leave = Callable[[Any, Job], bool]

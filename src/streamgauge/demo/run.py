@@ -8,8 +8,9 @@ import gc
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from opentelemetry.sdk._logs import LoggerProvider
@@ -18,7 +19,9 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 import streamgauge
+from streamgauge import slo
 from streamgauge.demo import overhead, plan, stops
+from streamgauge.demo.agents import Agents
 from streamgauge.demo.live import Now, Show
 from streamgauge.demo.log import RequestLog
 from streamgauge.demo.plan import Job
@@ -28,6 +31,7 @@ from streamgauge.demo.story import IDLE_LIMIT, STALL_LIMIT, chosen
 from streamgauge.demo.tally import Tally
 from streamgauge.demo.traffic import Traffic, warm
 from streamgauge.errors import ConfigError
+from streamgauge.signals import Sink
 from streamgauge.signals.providers import set_up
 
 STREAMS = 420
@@ -63,7 +67,7 @@ def run(options: Options, show: Show) -> Summary:
     jobs = plan.listed(chosen(options.faults), options.streams or STREAMS, options.seed)
     with Provider() as provider:
         warm(provider)
-        with _observed(options, tally, show) as gauge:
+        with _observed(options, tally, show, _settings(options)) as gauge:
             supplies = [[job for job in jobs if job.surface.asynchronous is side] for side in (False, True)]
             _follow(Traffic(provider, supplies), gauge, tally, show, len(jobs))
             took = time.monotonic() - began
@@ -82,16 +86,27 @@ def _settled(provider: Provider) -> list[RequestLog]:
 
 
 def serve(options: Options, show: Show) -> Tally:
-    """Keep mostly healthy traffic running until it is interrupted, or until there were `options.streams`."""
+    """Keep mostly healthy traffic and agents with tools running until it is interrupted, or until there were
+    `options.streams`.
+    """
     tally, stories = Tally(keep=False), chosen(options.faults)
     supplies = [plan.endless(stories, options.bad_share, options.seed, side) for side in (False, True)]
-    with Provider() as provider, _observed(options, tally, show) as gauge:
-        show.say(f"Traffic runs against {provider.url} until it is interrupted (Ctrl-C).")
-        limited = _limited(supplies, options.streams)
-        chance = random.Random(options.seed)  # noqa: S311 - traffic, not secrets
-        traffic = Traffic(provider, limited, threads=6, tasks=10, think=lambda: chance.expovariate(1 / _THINK))
-        _follow(traffic, gauge, tally, show, options.streams)
+    limited = _limited(supplies, options.streams)
+    chance = random.Random(options.seed)  # noqa: S311 - traffic, not secrets
+    with Provider() as provider:
+        agents = Agents(provider, options.seed)
+        with _observed(options, tally, show, _judged(_settings(options)), agents.sink) as gauge, agents:
+            show.say(f"Traffic runs against {provider.url} until it is interrupted (Ctrl-C).")
+            traffic = Traffic(provider, limited, threads=6, tasks=10, think=lambda: chance.expovariate(1 / _THINK))
+            _follow(traffic, gauge, tally, show, options.streams)
     return tally
+
+
+def _judged(settings: streamgauge.Settings) -> streamgauge.Settings:
+    """The same with the shipped objectives, if no others were named."""
+    return (
+        settings if settings.slo_file else replace(settings, slo_file=str(Path(slo.__file__).with_name("default.yaml")))
+    )
 
 
 def _limited(supplies: Sequence[Iterator[Job]], total: int | None) -> list[Iterator[Job]]:
@@ -122,12 +137,13 @@ def _follow(traffic: Traffic, gauge: streamgauge.Gauge, tally: Tally, show: Show
 
 
 @contextlib.contextmanager
-def _observed(options: Options, tally: Tally, show: Show) -> Iterator[streamgauge.Gauge]:
-    """The SDKs observed, as the options say, with the tally listening."""
-    settings = _settings(options)
+def _observed(
+    options: Options, tally: Tally, show: Show, settings: streamgauge.Settings, *sinks: Sink
+) -> Iterator[streamgauge.Gauge]:
+    """The SDKs observed, as the options say, with the tally and other `sinks` listening."""
     providers = _providers(options, show)
     providers["tracer_provider"].add_span_processor(tally)
-    gauge = streamgauge.instrument(settings=settings, sinks=[tally.sink], **providers)
+    gauge = streamgauge.instrument(settings=settings, sinks=[tally.sink, *sinks], **providers)
     try:
         yield gauge
     finally:

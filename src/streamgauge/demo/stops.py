@@ -13,7 +13,7 @@ import json
 import smtplib
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -28,9 +28,9 @@ from opentelemetry.sdk.trace import TracerProvider
 
 import streamgauge
 from streamgauge.demo.provider import Provider, closed_port
-from streamgauge.demo.reading import call
+from streamgauge.demo.reading import call, tool_call_begun
 from streamgauge.ledger import Entry, StreamStopped, came_from, close_ledger, use_ledger
-from streamgauge.names import Initiator
+from streamgauge.names import FollowUp, Initiator
 
 TOOL = "send_invoice_email"
 _PATIENCE = 10.0
@@ -56,13 +56,17 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """One press of Stop; `when` is before, during or after the tool, `lost` breaks its connection while it waits."""
+    """One press of Stop; `when` is before, during or after the tool, `lost` breaks its connection while it waits.
+
+    `then` is what the user does with the part that had arrived.
+    """
 
     name: str
     description: str
     api: str
     when: str
     expected: Facts
+    then: FollowUp
     lost: bool = False
 
 
@@ -77,6 +81,7 @@ PRESSES = (
         "chat",
         "before",
         _facts("never_started", "before_dispatch", "clean", 0),
+        FollowUp.REPROMPTED,
     ),
     Press(
         "during",
@@ -84,6 +89,7 @@ PRESSES = (
         "responses",
         "during",
         _facts("committed", "in_flight", "partial_commit", 1),
+        FollowUp.PARTIAL_KEPT,
     ),
     Press(
         "during_lost",
@@ -91,6 +97,7 @@ PRESSES = (
         "messages",
         "during",
         _facts("reconciled_committed", "in_flight", "partial_commit", 1),
+        FollowUp.REPROMPTED,
         lost=True,
     ),
     Press(
@@ -99,6 +106,7 @@ PRESSES = (
         "messages",
         "after",
         _facts("committed", "after_commit", "partial_commit", 1),
+        FollowUp.DISCARDED,
     ),
 )
 
@@ -270,6 +278,7 @@ def _act(press: Press, client: Any, tool: Callable[..., None], inbox: Inbox) -> 
     running.join()
     if press.when == "after":
         streamgauge.cancel(stream, Initiator.USER_STOP)
+    streamgauge.followed_up(handle, press.then)
     return handle.id
 
 
@@ -282,32 +291,10 @@ def _complete_call(stream: Any, api: str) -> str:
     """Id of the first tool call, read until the second one begins: then the first is complete in every API."""
     begun: list[str] = []
     for chunk in stream:
-        begun += filter(None, [_BEGUN[api](chunk)])
+        begun += filter(None, [tool_call_begun(api, chunk)])
         if len(begun) == 2:
             break
     return begun[0]
-
-
-def _in_chat(chunk: Any) -> str | None:
-    calls = chunk.choices[0].delta.tool_calls if chunk.choices else None
-    return calls[0].id if calls else None
-
-
-def _in_responses(event: Any) -> str | None:
-    begins = event.type == "response.output_item.added" and event.item.type == "function_call"
-    return event.item.call_id if begins else None
-
-
-def _in_messages(event: Any) -> str | None:
-    begins = event.type == "content_block_start" and event.content_block.type == "tool_use"
-    return event.content_block.id if begins else None
-
-
-_BEGUN: Mapping[str, Callable[[Any], str | None]] = {
-    "chat": _in_chat,
-    "responses": _in_responses,
-    "messages": _in_messages,
-}
 
 
 def _stopped(press: Press, stream: str, ledger: Any, inbox: Inbox) -> Stopped:

@@ -14,8 +14,10 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags, Tracer
 
 from streamgauge import names
-from streamgauge.ledger.entry import EffectView, Entry, Reconciliation, Verdict
+from streamgauge.ledger.entry import UNDECLARED, EffectView, Entry, Reconciliation, Verdict
+from streamgauge.ledger.errors import StoreUnavailable
 from streamgauge.ledger.facts import EffectMoved, Fact, Reconciled
+from streamgauge.ledger.policy import DESTRUCTIVE
 from streamgauge.ledger.states import EffectState
 from streamgauge.signals.labels import Cap
 
@@ -50,7 +52,13 @@ class Effects:
             self._reconciliations.add(0, {names.RECONCILIATION_VERDICT: verdict.value})
 
     def _reading(self, read: Callable[[Any], float]) -> Callable[[CallbackOptions], Iterable[Observation]]:
-        return lambda _options: [Observation(read(self._statistics()))]
+        def observe(_options: CallbackOptions) -> Iterable[Observation]:
+            try:
+                return [Observation(read(self._statistics()))]
+            except StoreUnavailable:
+                return []  # nobody knows: no value, rather than a wrong one or a traceback with each collection
+
+        return observe
 
     def listen(self, fact: Fact) -> None:
         """Take one fact of the ledger."""
@@ -70,12 +78,16 @@ class Effects:
         label = self._classes(kind)
         if label not in self._known:
             self._known.add(label)
-            for state in EffectState:
-                self._effects.add(0, {names.EFFECT_CLASS: label, names.EFFECT_STATE: state.value})
+            for state in (*(state.value for state in EffectState), UNDECLARED):
+                self._effects.add(0, {names.EFFECT_CLASS: label, names.EFFECT_STATE: state})
         return label
 
     def _reconciled(self, record: Reconciliation) -> None:
         self._reconciliations.add(1, {names.RECONCILIATION_VERDICT: record.verdict.value})
+        in_the_dark = sum(call.complete for call in record.undeclared)
+        if in_the_dark and record.revision == 1:  # a later revision would count them again
+            labels = {names.EFFECT_CLASS: self._class(DESTRUCTIVE), names.EFFECT_STATE: UNDECLARED}
+            self._effects.add(in_the_dark, labels)
         values = _reconciliation(record)
         of_stream = _stream_span(record.trace)
         span = self._tracer.start_span(
