@@ -3,7 +3,9 @@
 import gc
 import random
 import tracemalloc
+from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import openai
@@ -13,12 +15,12 @@ from openai.types.chat.chat_completion_chunk import ChoiceDeltaToolCall, ChoiceD
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from tests.capture.surfaces import PLAIN, SURFACES, Surface
 from tests.capture.trial import Trial, exhaust, run
-from tests.capture.watching import Watch, watching
+from tests.capture.watching import TickingClock, Watch, watching
 
 import streamgauge
 from streamgauge import names
 from streamgauge.demo import Provider
-from streamgauge.names import Outcome
+from streamgauge.names import Initiator, Outcome
 from streamgauge.providers import openai as reader
 
 KIB = 1024
@@ -119,6 +121,31 @@ def test_events_keep_the_budget_and_their_counts_add_up(gauge: Watch, count: int
         assert len(events) == count
     if count > 100:
         assert len(events) > 30
+
+
+@pytest.mark.parametrize("count", [84, 90, 95, 96, 200, 5_000])
+def test_stalls_and_a_cancel_take_their_events_from_the_same_budget(count: int) -> None:
+    clock = TickingClock()
+    with watching(client=(), clock=clock) as watch:
+
+        def stalling() -> Iterator[ChatCompletionChunk]:
+            for number, chunk in enumerate(chunks(count)):
+                clock.turn(11 if number % (count // 9) == 5 else 0)
+                yield chunk
+
+        observation = begun(watch)
+        stream = observation.wrap(stalling())
+        assert len(list(islice(stream, count))) == count
+        observation.cancel(Initiator.USER_STOP)
+        stream.close()
+        watch.settle()
+        report = watch.one(Outcome.CANCELLED)
+        (span,) = watch.stream_spans
+        found = Counter(event.name for event in span.events)
+        assert (found[names.EVENT_STALL], found[names.EVENT_CANCEL], found[names.EVENT_END]) == (8, 1, 1)
+        assert len(span.events) <= 96
+        events = [event for event in span.events if event.name == names.EVENT_CHUNK]
+        assert sum(event.attributes[names.CHUNK_COUNT] for event in events) == report.chunks == count
 
 
 def streamed(watch: Watch, clients: dict[str, Any], surface: Surface = SURFACES[0], pieces: int = 40) -> Any:

@@ -101,6 +101,7 @@ def inside(surface: Surface, client: Any, silence: int) -> dict[str, object]:
     told: dict[str, object] = {}
     stream = Trial(surface, client).open()
     told["fresh"] = progress(stream)
+    told["type"] = type(stream)
     told["iter is itself"] = iter(stream) is stream
     told["type of iter"] = type(iter(stream))
     told["enter is itself"] = stream.__enter__() is stream
@@ -129,7 +130,8 @@ def inside(surface: Surface, client: Any, silence: int) -> dict[str, object]:
 
     dropped = Trial(surface, client).open()
     next(dropped)
-    watcher, body = weakref.ref(dropped), weakref.ref(dropped.response if hasattr(dropped, "response") else dropped)
+    watcher = weakref.ref(dropped)
+    body = weakref.ref(dropped.response if hasattr(dropped, "response") else dropped._response)
     gc.disable()
     del dropped
     told["freed at once"] = (watcher() is None, body() is None)

@@ -108,10 +108,12 @@ def test_source_is_closed_when_the_watched_one_is(gauge: Watch) -> None:
         finally:
             closed.append(True)
 
-    watched: Any = streamgauge.watch(source())
+    held = source()
+    watched: Any = streamgauge.watch(held)
     next(watched)
     watched.close()
     assert closed == [True]
+    assert list(held) == []
     gauge.settle()
     assert len(gauge.reports) == 1
 

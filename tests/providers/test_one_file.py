@@ -127,5 +127,7 @@ def test_sdk_of_an_unknown_version_is_left_alone_with_one_line(madeup: Any, monk
         assert vars(madeup.Client)["call"] is before.call
         assert watch.reports == []
         assert "leaves madeup 0.9 alone" in "".join(watch.complaints.said)
+        streamgauge.uninstrument()
+        streamgauge.instrument()
         watch.expected_complaints = len(watch.complaints.said)
         assert watch.expected_complaints == 3
