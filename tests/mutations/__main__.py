@@ -17,7 +17,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.mutations.table import TABLE, Mutation
+from tests.mutations.table import MATRIX, TABLE, Mutation
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 900
@@ -81,8 +81,13 @@ def run(copy: Path, tests: Iterable[str]) -> Results | None:
     """What came of the tests in the copy; None if they did not end."""
     told = copy / "results.xml"
     told.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "matrix or not matrix"]
-    command += ["--tb=no", "--timeout=60", f"--junitxml={told}", *sorted(tests)]
+    tests = sorted(tests)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=no", f"--junitxml={told}"]
+    if any(test.startswith(MATRIX) for test in tests):
+        command += ["-m", "matrix or not matrix"]
+    else:
+        command += ["--timeout=60"]
+    command += tests
     environ = {**os.environ, "PYTHONPATH": f"{copy / 'src'}", "PYTHONDONTWRITEBYTECODE": "1"}
     environ.setdefault("STREAMGAUGE_MATRIX_CACHE", str(ROOT / ".ci" / "cache" / "matrix"))
     try:
