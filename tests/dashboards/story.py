@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from streamgauge import names, slo
-from streamgauge.names import FailureMode, Finding, Initiator, Kind, Metric, Outcome, Phase, StatusClass
+from streamgauge.names import FailureMode, Finding, FollowUp, Initiator, Kind, Metric, Outcome, Phase, StatusClass
 from streamgauge.signals.metrics import PLAUSIBLE
 from streamgauge.slo import promql, rules
 from streamgauge.slo.alerts import alert_groups
@@ -102,6 +102,13 @@ WHO: Mapping[Initiator, float] = {
     Initiator.DEADLINE: 0.1,
     Initiator.UNKNOWN: 0.05,
 }
+FOLLOWED: Mapping[FollowUp, float] = {
+    FollowUp.REPROMPTED: 0.42,
+    FollowUp.PARTIAL_KEPT: 0.25,
+    FollowUp.DISCARDED: 0.1,
+}
+"""What becomes of stopped answers; of the rest the application says nothing."""
+
 MEDIANS: tuple[tuple[Metric, Mapping[str, str], float, float], ...] = (
     (names.TTFT_SECONDS, {names.KIND: Kind.TEXT}, 0.62, 2.4),
     (names.TTFT_SECONDS, {names.KIND: Kind.ANY}, 0.4, 1.2),
@@ -199,6 +206,9 @@ def _cancels(model: str, stream: Labels, spelling: Spelling, objectives: Objecti
             (Phase.RESPONDING, 0.65),
         ):
             yield counter(names.CANCELS_TOTAL, {**who, names.CANCEL_PHASE: phase}, _scaled(rate, share), spelling)
+    for what, part in FOLLOWED.items():
+        told = {**stream, names.FOLLOW_UP: what}
+        yield counter(names.FOLLOW_UPS, told, _share(model, (0.034 * part, 0.05 * part)), spelling)
     yield counter(names.CANCEL_CHUNKS_TOTAL, stream, _share(model, (0.07, 0.2)), spelling)
     yield counter(names.CANCEL_CHARACTERS_TOTAL, stream, _share(model, (0.9, 3.0)), spelling)
 

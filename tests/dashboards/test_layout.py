@@ -9,8 +9,9 @@ import pytest
 from tests.dashboards import reading
 
 from streamgauge import names, slo
-from streamgauge.dashboards import board, layout, look, panels, queries
-from streamgauge.slo import runbooks
+from streamgauge.dashboards import board, layout, look, panels, queries, render
+from streamgauge.names import FollowUp
+from streamgauge.slo import rules, runbooks
 
 BOARDS = reading.load()
 PANELS = [(name, panel) for name, board_ in BOARDS.items() for panel in reading.panels(board_)]
@@ -178,7 +179,8 @@ def test_a_stop_rate_never_stands_alone():
     for target in reading.targets(BOARDS):
         if '="cancelled"' in target.expr and target.panel["fieldConfig"]["defaults"]["unit"] == "percentunit":
             beside = " ".join(each["expr"] for each in target.panel["targets"])
-            assert '="abandoned"' in beside, target.place
+            for word in ("abandoned", FollowUp.REPROMPTED, FollowUp.PARTIAL_KEPT):
+                assert f'="{word}"' in beside, target.place
 
 
 def test_every_query_is_scoped():
@@ -190,14 +192,24 @@ def test_every_query_is_scoped():
             assert held & {"job", "service"}, f"{place}: {selector.prettify()}"
 
 
-def test_alert_thresholds_are_drawn():
+@pytest.mark.parametrize("severity", ["page", "ticket"])
+def test_the_thresholds_of_the_objectives_own_alerts_are_drawn(severity):
     drawn = {
         panel["title"]
         for _, panel in PANELS
-        if panel["type"] == "timeseries"
-        and panel["fieldConfig"]["defaults"]["custom"]["thresholdsStyle"]["mode"] != "off"
+        if any(
+            f'{rules.THRESHOLD}{{service=~"$service",slo=~"$slo",severity="{severity}"}}' == target["expr"]
+            for target in panel["targets"]
+        )
     }
-    assert {"Page: 1h and 5m above 14.4", "Page: 6h and 30m above 6", "Ticket: 3d and 6h above 1"} <= drawn
+    assert drawn == {f"{severity.title()}: burn rate and threshold"}
+
+
+def test_lines_without_a_known_name_come_from_a_palette_for_colour_blind_readers():
+    series = [panel for _, panel in PANELS if panel["type"] == "timeseries"]
+    assert {panel["fieldConfig"]["defaults"]["color"]["mode"] for panel in series} == {"palette-colorblind"}
+    older = render.files(board.Options(schema_version=39))
+    assert not any("palette-colorblind" in text for text in older.values())
 
 
 @pytest.mark.parametrize("outcome", names.Outcome)

@@ -16,7 +16,7 @@ from streamgauge.slo import promql, rules
 BOARDS = reading.load()
 SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("",), "gauge": ("",)}
 SCRAPED = {"job", "instance", "service", "le", "__name__"}
-RECORDED = {"service", "slo", "window", "kind", "owner", "target", "period"}
+RECORDED = {"service", "slo", "window", "kind", "owner", "target", "period", "severity", "short"}
 ALERTS = {"alertname", "alertstate", "severity", "service", "slo", "owner"}
 
 UNREAD = {

@@ -248,6 +248,7 @@ def test_every_recorded_series_is_there_with_these_labels_and_no_others(month):
         allowed = {"slo", "service"}
         allowed |= {"window"} if metric in (rules.BAD, rules.TOTAL, rules.BURN_RATE) else set()
         allowed |= {"kind", "owner", "target", "period"} if metric == rules.INFO else set()
+        allowed |= {"severity", "window", "short"} if metric == rules.THRESHOLD else set()
         assert {frozenset(series["metric"]) - {"__name__"} for series in found} == {frozenset(allowed)}, metric
         assert {series["metric"]["slo"] for series in found} >= set(BY_NAME) - {"vanished"}, metric
     assert names.SLO_EVENTS.prometheus == "streamgauge_slo_events_total"

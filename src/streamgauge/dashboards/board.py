@@ -12,7 +12,7 @@ from streamgauge.errors import ConfigError
 
 TAG = "streamgauge"
 OLDEST_SCHEMA, NEWEST_SCHEMA = 39, 42
-"""Dashboard schema versions from Grafana 11 to 13; the JSON is the same in all of them."""
+"""Dashboard schema versions from Grafana 11 to 13; the JSON is the same in all, but for the palette of lines."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from streamgauge.names import VALUES, Finding, Initiator, Outcome, Phase
+from streamgauge.names import VALUES, Finding, FollowUp, Initiator, Outcome, Phase
 
 BLUE, SKY, TEAL = "#3E8ED0", "#7FC4F0", "#12A383"
 YELLOW, ORANGE, VERMILLION = "#E8D24A", "#E69F00", "#D55E00"
@@ -53,7 +53,16 @@ INITIATORS: Mapping[str, str] = {
     Initiator.RACE_LOST: TEAL,
     Initiator.UNKNOWN: GREY,
 }
+FOLLOW_UPS: Mapping[str, str] = {
+    FollowUp.REPROMPTED: ORANGE,
+    FollowUp.PARTIAL_KEPT: BLUE,
+    FollowUp.DISCARDED: PURPLE,
+}
+WINDOWS: Mapping[str, str] = {"5m": SKY, "30m": YELLOW, "1h": BLUE, "6h": ORANGE, "3d": PURPLE}
 QUANTILES: Mapping[str, str] = {"p50": SKY, "p90": BLUE, "p95": YELLOW, "p99": ORANGE}
+
+BY_SERIES = "palette-colorblind"
+"""Grafana 13's palette for lines whose names are not known beforehand; it is Okabe and Ito's, too."""
 
 PALETTE = (BLUE, ORANGE, TEAL, PURPLE, SKY, VERMILLION, YELLOW, GREY, LIGHT_GREY)
 
@@ -93,6 +102,11 @@ def named(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
         "matcher": {"id": "byName", "options": name},
         "properties": [{"id": key, "value": value} for key, value in properties.items()],
     }
+
+
+def like(pattern: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """An override for all fields whose names match."""
+    return {**named(pattern, properties), "matcher": {"id": "byRegexp", "options": f"/{pattern}/"}}
 
 
 def fixed(colour: str) -> dict[str, str]:

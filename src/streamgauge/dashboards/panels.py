@@ -124,6 +124,7 @@ def time_series(
         custom["scaleDistribution"] = {"type": "linear"}
     defaults = {
         **_plain_defaults(unit, bounds, links),
+        "color": {"mode": look.BY_SERIES},
         "thresholds": look.thresholds(steps or look.PLAIN),
         "custom": {**custom, "axisSoftMax": at_least},
     }

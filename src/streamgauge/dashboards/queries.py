@@ -133,6 +133,21 @@ def of_period(name: str, *matchers: str) -> str:
     return f"sum by (service, slo) ({recorded(name, *matchers)} and on (service, slo, window) {period})"
 
 
+def alerted(severity: str, *matchers: str) -> str:
+    """The burn rates that an objective's alerts of a severity look at, in their long and short windows."""
+    asked = recorded(rules.THRESHOLD, f'severity="{severity}"', *matchers)
+    short = f'label_replace({asked}, "window", "$1", "short", "(.+)")'
+    return f"{recorded(rules.BURN_RATE, *matchers)} and on (service, slo, window) ({asked} or {short})"
+
+
+def nearest(severity: str) -> str:
+    """The largest burn rate over what an alert of a severity waits for, per objective; 1 is where it is due."""
+    waits = recorded(rules.THRESHOLD, f'severity="{severity}"')
+    reached = f"{recorded(rules.BURN_RATE)} / on (service, slo, window) group_right () {waits}"
+    quiet = f"sum by (service, slo) ({recorded(rules.INFO)}) * 0"
+    return f"max by (service, slo) ({reached})\nor\n{quiet}"
+
+
 def sli(bad: str, total: str) -> str:
     """Share of events that were not bad."""
     return f"1 - {share(bad, total)}"

@@ -12,8 +12,8 @@ from typing import Any
 from grafanalib import core
 from grafanalib._gen import DashboardEncoder
 
-from streamgauge.dashboards import layout, provisioning, variables
-from streamgauge.dashboards.board import TAG, Board, Options
+from streamgauge.dashboards import layout, look, provisioning, variables
+from streamgauge.dashboards.board import NEWEST_SCHEMA, TAG, Board, Options
 from streamgauge.dashboards.boards import collect
 
 _KEPT: Mapping[str, frozenset[str]] = {
@@ -107,7 +107,10 @@ def model(board: Board, options: Options) -> dict[str, Any]:
         time=core.Time(board.since, "now"),
         timezone="browser",
     )
-    plain: dict[str, Any] = json.loads(json.dumps(made, cls=DashboardEncoder))
+    text = json.dumps(made, cls=DashboardEncoder)
+    if options.schema_version < NEWEST_SCHEMA:
+        text = text.replace(f'"{look.BY_SERIES}"', '"palette-classic"')  # they would draw all lines alike
+    plain: dict[str, Any] = json.loads(text)
     return _strict(plain)
 
 

@@ -6,8 +6,8 @@ from streamgauge import names
 from streamgauge.dashboards import look
 from streamgauge.dashboards.look import named
 from streamgauge.dashboards.panels import About, Query, ask, heatmap, time_series
-from streamgauge.dashboards.queries import buckets, label, quantile, where
-from streamgauge.names import Kind, Metric
+from streamgauge.dashboards.queries import buckets, label, quantile, rate, share, where
+from streamgauge.names import FollowUp, Kind, Metric, Outcome
 
 TEXT = where(names.KIND, Kind.TEXT)
 LONG_ANSWER = 60.0
@@ -42,6 +42,40 @@ def truth_lines() -> list[dict[str, Any]]:
         ),
         named("users got", {"color": look.fixed(look.BLUE), "custom.lineWidth": 3, "custom.fillOpacity": 0}),
     ]
+
+
+def stopped_beside(title: str, size: tuple[int, int], *shown: dict[str, Any]) -> Any:
+    """The stop rate with what keeps it from being misread: who left instead, and what became of stopped answers."""
+    ended = rate(names.STREAMS)
+    left = [
+        ask(share(rate(names.STREAMS, where(names.OUTCOME, outcome)), ended), str(outcome))
+        for outcome in (Outcome.CANCELLED, Outcome.ABANDONED, Outcome.DETACHED)
+    ]
+    followed = {"reprompted": FollowUp.REPROMPTED, "partial kept": FollowUp.PARTIAL_KEPT}
+    then = [
+        ask(share(rate(names.FOLLOW_UPS, where(names.FOLLOW_UP, word)), ended), shown_as)
+        for shown_as, word in followed.items()
+    ]
+    dashes = {"custom.lineStyle": {"fill": "dash", "dash": [8, 6]}}
+    dashed = [
+        named(shown_as, {**dashes, "color": look.fixed(look.FOLLOW_UPS[word])}) for shown_as, word in followed.items()
+    ]
+    return time_series(
+        title,
+        About(
+            "Shares of streams that were cancelled, that nobody read on, and whose reader left while the provider goes "
+            "on; dashed, those whose reader asked again or kept the part, as the application tells with "
+            "`followed_up()`. A stop rate alone says nothing about quality.",
+            "stops down and abandonment up means that Stop got worse, not the answers better; stops that are kept were "
+            "long enough, stops that are asked again were wrong.",
+        ),
+        [*left, *then],
+        unit="percentunit",
+        sparse=True,
+        size=size,
+        overrides=[*look.colours(look.OUTCOMES), *dashed],
+        links=shown,
+    )
 
 
 def timing(title: str, metric: Metric, about: About, *matchers: str) -> tuple[Any, Any]:

@@ -28,7 +28,8 @@ BURN_RATE = "streamgauge:slo_burn_rate:ratio"
 BUDGET_REMAINING = "streamgauge:slo_budget_remaining:ratio"
 EXHAUSTION = "streamgauge:slo_budget_exhaustion:seconds"
 INFO = "streamgauge:slo_info"
-RECORDED = (BAD, TOTAL, BAD_TILE, TOTAL_TILE, OBJECTIVE, BURN_RATE, BUDGET_REMAINING, EXHAUSTION, INFO)
+THRESHOLD = "streamgauge:slo_burn_threshold:ratio"
+RECORDED = (BAD, TOTAL, BAD_TILE, TOTAL_TILE, OBJECTIVE, BURN_RATE, BUDGET_REMAINING, EXHAUSTION, INFO, THRESHOLD)
 
 FROM_COUNTERS_UP_TO = HOUR
 EXHAUSTION_WINDOW = 6 * HOUR
@@ -143,6 +144,16 @@ def _constants(objectives: Objectives) -> Iterable[Rule]:
             "period": promql.duration(objective.period),
         }
         yield Rule(INFO, "vector(1)", {**identity, **facts})
+        yield from _thresholds(objective, objectives, identity)
+
+
+def _thresholds(objective: Objective, objectives: Objectives, identity: Mapping[str, str]) -> Iterable[Rule]:
+    """The burn rates that the objective's own alerts wait for; `window` is the long window, `short` the short one."""
+    for clause in clauses(objective.period, objective.budget, objectives.pairs):
+        if getattr(objective.alerting, clause.severity):
+            windows = {"window": window_name(clause.long), "short": window_name(clause.short)}
+            factor = promql.number(round(clause.factor, 6))
+            yield Rule(THRESHOLD, f"vector({factor})", {**identity, "severity": clause.severity, **windows})
 
 
 def _raw_rules(objectives: Objectives, by_window: Mapping[int, tuple[Objective, ...]], scope: Scope) -> Iterable[Rule]:

@@ -1,6 +1,7 @@
 // What Grafana 13 says a dashboard is, in a form that plain JSON can be checked against: string enums become their values,
 // options and field configuration of each panel type are exact.
-import type { AnnotationQuery, DashboardLink, DataSourceRef, FieldConfig, FieldConfigSource, Panel, RowPanel, VariableModel, Dashboard } from '@grafana/schema';
+import type { AnnotationQuery, DashboardLink, DataSourceRef, FieldColor, FieldConfig, FieldConfigSource, Panel, RowPanel, VariableModel, Dashboard } from '@grafana/schema';
+import type { FieldColorModeId } from '@grafana/schema/apis/dashboard.grafana.app/v2';
 import type * as BarGauge from '@grafana/schema/dist/esm/raw/composable/bargauge/panelcfg/x/BarGaugePanelCfg_types.gen';
 import type * as Heatmap from '@grafana/schema/dist/esm/raw/composable/heatmap/panelcfg/x/HeatmapPanelCfg_types.gen';
 import type * as Stat from '@grafana/schema/dist/esm/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen';
@@ -29,8 +30,11 @@ interface Query {
 
 interface Link { title: string; url: string; targetBlank: boolean }
 
+// The colour modes of the dashboard's second version: the first one's list lacks those that were added last.
+type Color = Omit<FieldColor, 'mode'> & { mode: FieldColorModeId };
+
 type Fields<Custom> = Omit<FieldConfigSource, 'defaults'> & {
-  defaults: Omit<FieldConfig, 'custom' | 'links'> & { custom?: Custom; links?: Link[] };
+  defaults: Omit<FieldConfig, 'color' | 'custom' | 'links'> & { color?: Color; custom?: Custom; links?: Link[] };
 };
 
 type Typed<Type extends string, Options, Custom> = Lit<

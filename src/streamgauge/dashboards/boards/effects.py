@@ -16,7 +16,7 @@ from streamgauge.dashboards.queries import (
     share,
     where,
 )
-from streamgauge.dashboards.shapes import legend
+from streamgauge.dashboards.shapes import legend, stopped_beside
 from streamgauge.dashboards.surfaces import side_effects
 from streamgauge.dashboards.variables import MODEL, PROVIDER, SERVICE
 from streamgauge.names import Outcome
@@ -117,11 +117,6 @@ def _now(options: Options) -> Row:
 
 
 def _who() -> Row:
-    ended = rate(names.STREAMS)
-    shares = [
-        ask(share(rate(names.STREAMS, where(names.OUTCOME, outcome)), ended), str(outcome))
-        for outcome in (Outcome.CANCELLED, Outcome.ABANDONED, Outcome.DETACHED)
-    ]
     return Row(
         "Who ended streams",
         (
@@ -134,7 +129,7 @@ def _who() -> Row:
                 ),
                 [ask(rate(names.CANCELS_TOTAL, by=[names.INITIATOR]), legend(names.INITIATOR))],
                 unit="cps",
-                size=(8, 8),
+                size=(12, 8),
                 sparse=True,
                 stack=True,
                 overrides=look.colours(look.INITIATORS),
@@ -149,23 +144,25 @@ def _who() -> Row:
                 ),
                 [ask(rate(names.CANCELS_TOTAL, by=[names.CANCEL_PHASE]), legend(names.CANCEL_PHASE))],
                 unit="cps",
-                size=(8, 8),
+                size=(12, 8),
                 sparse=True,
                 stack=True,
                 overrides=look.colours(look.PHASES),
             ),
+            stopped_beside("Stopped, left, asked again, kept", (12, 9)),
             time_series(
-                "Stopped beside left",
+                "What became of stopped answers",
                 About(
-                    "Shares of streams that were cancelled, that nobody read on, and whose reader left while "
-                    "the provider goes on. A stop rate is no measure of quality and never stands alone.",
-                    "fewer stops and more abandoned streams: the Stop button got worse.",
+                    "Stopped answers per second by what the application told of them: asked again, part kept, part "
+                    "thrown away.",
+                    "tell it with `streamgauge.followed_up(stream, ...)`; mostly asked again: look at what was asked.",
                 ),
-                shares,
-                unit="percentunit",
-                size=(8, 8),
+                [ask(rate(names.FOLLOW_UPS, by=[names.FOLLOW_UP]), legend(names.FOLLOW_UP))],
+                unit="cps",
+                size=(12, 9),
                 sparse=True,
-                overrides=look.colours(look.OUTCOMES),
+                stack=True,
+                overrides=look.colours(look.FOLLOW_UPS),
             ),
         ),
     )

@@ -8,6 +8,7 @@ from streamgauge.dashboards.panels import PROMETHEUS, About, Query, ask, now, st
 from streamgauge.dashboards.queries import (
     BAD,
     BAD_FINDINGS,
+    alerted,
     firing,
     http_says,
     increase,
@@ -23,7 +24,7 @@ from streamgauge.dashboards.queries import (
 from streamgauge.dashboards.shapes import truth_lines
 from streamgauge.dashboards.variables import MEASURED_SERVICE, MODEL, OBJECTIVE, PROVIDER
 from streamgauge.slo import rules
-from streamgauge.slo.windows import DAY, HOUR, WORKBOOK, Pair
+from streamgauge.slo.windows import DAY, HOUR
 
 THIS = 'slo=~"$slo"'
 _CAUSES = (names.PROVIDER_NAME, names.REQUEST_MODEL, names.OUTCOME, names.FAILURE_MODE, names.STATUS_CLASS)
@@ -98,11 +99,11 @@ def _state(options: Options) -> Row:
                 "Burn rate, 1 h",
                 About(
                     "1 spends the budget in exactly one period.",
-                    "above 14.4 a page is due.",
+                    "see below how far the alerts of this objective are.",
                 ),
                 recorded(rules.BURN_RATE, THIS, window(HOUR)),
                 "short",
-                ((None, look.BLUE), (1, look.ORANGE), (_factor(WORKBOOK[0]), look.VERMILLION)),
+                ((None, look.BLUE), (1, look.ORANGE)),
             ),
             number(
                 "Exhausted in",
@@ -165,32 +166,43 @@ def _budget() -> Row:
     )
 
 
-def _factor(pair: Pair) -> float:
-    return float(pair.share * 30 * DAY / pair.long)
-
-
 def _burn() -> Row:
-    return Row("Burn rate against its thresholds", tuple(_pair(pair) for pair in WORKBOOK))
-
-
-def _pair(pair: Pair) -> object:
-    long, short = rules.window_name(pair.long), rules.window_name(pair.short)
-    factor = _factor(pair)
-    return time_series(
-        f"{pair.severity.title()}: {long} and {short} above {factor:g}",
+    every = time_series(
+        "Burn rate, every window",
         About(
-            f"Both lines above {factor:g} call for a {pair.severity}; the short window ends it soon after the fault. "
-            "An objective whose budget is too large to burn that fast has an outage clause at 30m and 5m instead.",
+            "How many times faster than allowed the budget is spent, in every window that is recorded.",
+            "short windows above the long ones: it has just begun; below them: it is over.",
+        ),
+        [ask(recorded(rules.BURN_RATE, THIS), "{{window}}")],
+        unit="short",
+        size=(8, 9),
+        steps=((None, look.BLUE), (1, look.ORANGE)),
+        overrides=look.colours(look.WINDOWS),
+    )
+    return Row("Burn rate against the thresholds of this objective's alerts", (*map(_against, _DUE), every))
+
+
+_DUE = {"page": "a page calls somebody now", "ticket": "a ticket waits for working hours"}
+
+
+def _against(severity: str) -> object:
+    waits = ask(recorded(rules.THRESHOLD, THIS, f'severity="{severity}"'), "above this in {{window}} and {{short}}")
+    dashes = {"custom.lineStyle": {"fill": "dash", "dash": [8, 6]}, "custom.lineWidth": 1}
+    thresholds = [
+        look.like(f"^above this in {window_} ", {**dashes, "color": look.fixed(colour)})
+        for window_, colour in look.WINDOWS.items()
+    ]
+    return time_series(
+        f"{severity.title()}: burn rate and threshold",
+        About(
+            f"Dashed: the burn rates that this objective's own alert waits for; {_DUE[severity]} when both windows are "
+            "above their line. Empty for an objective without such an alert.",
             "one line above: it has begun, or it is over; both: it is happening.",
         ),
-        [
-            ask(recorded(rules.BURN_RATE, THIS, window(pair.long)), long),
-            ask(recorded(rules.BURN_RATE, THIS, window(pair.short)), short),
-        ],
+        [ask(alerted(severity, THIS), "{{window}}"), waits],
         unit="short",
-        size=(8, 8),
-        steps=((None, look.BLUE), (factor, look.VERMILLION)),
-        overrides=look.colours({long: look.BLUE, short: look.SKY}),
+        size=(8, 9),
+        overrides=[look.like("^above this in ", dashes), *thresholds, *look.colours(look.WINDOWS)],
     )
 
 

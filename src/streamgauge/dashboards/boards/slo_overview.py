@@ -6,14 +6,12 @@ from streamgauge.dashboards import links, look, uids
 from streamgauge.dashboards.board import Board, Options, Row
 from streamgauge.dashboards.look import NONE_IS_WELL, named
 from streamgauge.dashboards.panels import About, ask, bar_gauge, now, stat, state_timeline, table, time_series
-from streamgauge.dashboards.queries import firing, of_period, recorded, sli, window
+from streamgauge.dashboards.queries import firing, nearest, of_period, recorded, sli, window
 from streamgauge.dashboards.variables import MEASURED_SERVICE, MODEL, PROVIDER
 from streamgauge.slo import rules
-from streamgauge.slo.windows import DAY, HOUR, WORKBOOK
+from streamgauge.slo.windows import DAY, HOUR
 
 _BY = "by (service, slo)"
-FAST_PAGE = float(WORKBOOK[0].share * 30 * DAY / WORKBOOK[0].long)
-"""Burn rate that pages within an hour: 14.4 times."""
 
 _COLUMNS = {
     "service": "Service",
@@ -28,6 +26,7 @@ _COLUMNS = {
     "Value #F": "Exhausted in",
     "Value #G": "Events",
     "Value #H": "Alerts",
+    "Value #I": "Towards a page",
 }
 
 
@@ -142,6 +141,7 @@ def _objectives() -> Row:
         f"max {_BY} ({recorded(rules.EXHAUSTION)})",
         of_period(rules.TOTAL),
         firing(),
+        nearest("page"),
         info,
     ]
     detail = links.dashboard("Detail", uids.SLO_DETAIL, service=links.of_row("Service"), slo=links.of_row("Objective"))
@@ -153,13 +153,13 @@ def _objectives() -> Row:
                 About(
                     "One line per objective over its own period: SLI and target, share of the budget left, "
                     "burn rate (1 spends the budget in exactly one period), time until it is gone, events "
-                    "counted, alerts firing.",
+                    "counted, alerts firing, and how far the burn rate is towards what its own page waits for.",
                     "click an objective for its detail; start with the least budget left.",
                 ),
                 [now(expr) for expr in values],
                 transformations=[
                     {"id": "merge", "options": {}},
-                    look.renamed(_COLUMNS, _COLUMNS, hidden=("Value #I",)),
+                    look.renamed(_COLUMNS, _COLUMNS, hidden=("Value #J",)),
                 ],
                 size=(24, 12),
                 sort=("Budget left", False),
@@ -195,7 +195,12 @@ def _objectives() -> Row:
 def _columns() -> list[dict[str, Any]]:
     percent = {"unit": "percentunit", "decimals": 2}
     coloured = {"custom.cellOptions": {"type": "color-text"}}
-    burn = {"unit": "short", "decimals": 2, **coloured, "thresholds": look.thresholds(_burn_steps())}
+    burn = {
+        "unit": "short",
+        "decimals": 2,
+        **coloured,
+        "thresholds": look.thresholds(((None, look.BLUE), (1, look.ORANGE))),
+    }
     alerts = {"mappings": look.words({"0": ("quiet", look.BLUE)}), **coloured}
     gauge = {"custom.cellOptions": {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}, "min": 0, "max": 1}
     return [
@@ -206,12 +211,14 @@ def _columns() -> list[dict[str, Any]]:
         named("Burn 6h", burn),
         named("Exhausted in", {"unit": "s"}),
         named("Events", {"unit": "short", "decimals": 0}),
+        named(
+            "Towards a page", {"unit": "percentunit", "decimals": 0, **coloured, "thresholds": look.thresholds(_DUE)}
+        ),
         named("Alerts", {**alerts, "thresholds": look.thresholds(NONE_IS_WELL)}),
     ]
 
 
-def _burn_steps() -> look.Steps:
-    return ((None, look.BLUE), (1, look.ORANGE), (FAST_PAGE, look.VERMILLION))
+_DUE: look.Steps = ((None, look.BLUE), (1, look.VERMILLION))
 
 
 def _history() -> Row:
@@ -230,14 +237,15 @@ def _history() -> Row:
                 bounds=(None, 1),
             ),
             time_series(
-                "Burn rate, 1 h",
+                "Towards a page",
                 About(
-                    "How many times faster than allowed each budget is spent; the line is where a page is due.",
+                    "Burn rate of each objective over what its own page waits for, in the long window that is nearest "
+                    "to it; at 100 % the page is due as soon as the short window agrees.",
                     "above the line a person is called; follow the objective's link.",
                 ),
-                [ask(recorded(rules.BURN_RATE, window(HOUR)), "{{slo}}")],
-                unit="short",
-                steps=((None, look.BLUE), (FAST_PAGE, look.VERMILLION)),
+                [ask(nearest("page"), "{{slo}}")],
+                unit="percentunit",
+                steps=_DUE,
             ),
             time_series(
                 "Bad events in five minutes",

@@ -1,21 +1,16 @@
 """Long answers: whether readers stay to the end, stop, or leave."""
 
 from streamgauge import names
-from streamgauge.dashboards import links, look, uids
+from streamgauge.dashboards import links, uids
 from streamgauge.dashboards.board import Options, Row
 from streamgauge.dashboards.panels import About, ask, time_series
-from streamgauge.dashboards.queries import beyond, rate, share, where
-from streamgauge.dashboards.shapes import LONG_ANSWER, legend
+from streamgauge.dashboards.queries import beyond, rate, where
+from streamgauge.dashboards.shapes import LONG_ANSWER, legend, stopped_beside
 from streamgauge.names import Outcome
 
 
 def row(options: Options) -> Row:
     """The row\'s panels."""
-    ended = rate(names.STREAMS)
-    stopped, left = (
-        share(rate(names.STREAMS, where(names.OUTCOME, outcome)), ended)
-        for outcome in (Outcome.CANCELLED, Outcome.ABANDONED)
-    )
     return Row(
         "Long answers: do readers stay to the end?",
         (
@@ -31,19 +26,8 @@ def row(options: Options) -> Row:
                 size=(8, 8),
                 bounds=(0, None),
             ),
-            time_series(
-                "Stopped and abandoned",
-                About(
-                    "Share of streams that were cancelled, beside the share that nobody read on. A stop rate "
-                    "alone says nothing about quality: readers who cannot stop, leave.",
-                    "stops down and abandonment up means that Stop got worse, not the answers better.",
-                ),
-                [ask(stopped, "cancelled"), ask(left, "abandoned")],
-                unit="percentunit",
-                sparse=True,
-                size=(8, 8),
-                overrides=look.colours(look.OUTCOMES),
-                links=[links.dashboard("Cancel and side effects", uids.EFFECTS)],
+            stopped_beside(
+                "Stopped, left, asked again, kept", (8, 8), links.dashboard("Cancel and side effects", uids.EFFECTS)
             ),
             time_series(
                 "Cut off by the length limit",
