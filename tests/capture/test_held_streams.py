@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.capture.surfaces import PLAIN, SURFACES, Surface
+from tests.capture.surfaces import PLAIN, PROMPT, SURFACES, Surface
 from tests.capture.trial import Trial, exhaust, run
 from tests.capture.watching import TickingClock, Watch, assert_samples, watching
 
@@ -44,14 +44,59 @@ def test_stream_left_unread_is_abandoned_after_the_idle_limit_and_continued_as_a
         second = watch.reports[1]
         assert second.resume_of == first.stream_id
         assert (second.http_status, second.response_id) == (first.http_status, first.response_id)
-        assert second.ttft_s is not None
-        assert min(second.ttft_s, second.wait_s, second.consumer_s, *second.state_times_s.values()) >= 0
+        assert min(second.wait_s, second.consumer_s, *second.state_times_s.values()) >= 0
+        assert second.characters.text > 0
+        assert (second.ttft_s, second.ttft_any_s, second.ttft_attempt_s) == (None, None, None)
         assert second.usage.output_tokens is not None
         assert first.usage.output_tokens is None
         one, two = watch.stream_spans
         assert [link.context.span_id for link in two.links] == [one.context.span_id]
         assert two.attributes[names.RESUME_OF] == first.stream_id
         assert_samples(watch.points(), watch.reports)
+
+
+@pytest.mark.parametrize("surface", PLAIN, ids=str)
+def test_stream_whose_reader_waits_is_never_given_up_before_or_after_it_was_continued(
+    clients: dict[str, Any], silences: dict[str, int], surface: Surface
+) -> None:
+    client, clock = clients[surface.sdk], TickingClock()
+    with watching(client=client.with_options(), clock=clock) as watch:
+        trial = Trial(surface, client, "stall_forever", until_silence=silences[surface.name])
+        stream = trial.open()
+        trial.read(stream, 4)
+        clock.turn(301)
+        watch.gauge.look_around()
+        assert watch.one(Outcome.ABANDONED).resume_of is None
+        reader = threading.Thread(target=run, args=(lambda trial: trial.read(stream), trial))
+        reader.start()
+        while len(trial.seen) < trial.until_silence:
+            pass
+        handle = streamgauge.of(stream)
+        assert handle is not None
+        while not handle.recorder.waiting:  # on its way into the read
+            handle.catch_up()
+        for _ in range(3):
+            clock.turn(301)
+            watch.gauge.look_around()
+            assert len(watch.reports) == 1
+        streamgauge.cancel(stream)
+        reader.join(20)
+        assert [report.outcome for report in watch.reports] == [Outcome.ABANDONED, Outcome.CANCELLED]
+        assert watch.reports[1].wait_s > 900
+        (stall,) = watch.reports[1].stalls
+        assert stall.duration_s > 900
+
+
+def test_body_that_is_read_by_hand_is_dropped_and_not_abandoned_after_the_idle_limit(clients: dict[str, Any]) -> None:
+    client, clock = clients["openai"], TickingClock()
+    with watching(client=client, clock=clock) as watch:
+        with client.chat.completions.with_streaming_response.create(model="m", messages=PROMPT, stream=True) as raw:
+            assert next(raw.iter_bytes(16))
+            clock.turn(301)
+            watch.gauge.look_around()
+        assert watch.reports == []
+        dropped = {p.attributes[names.DROP_REASON]: p.value for p in watch.points()[names.INTERNAL_DROPS.name]}
+        assert dropped["raw_body"] == 1
 
 
 @pytest.mark.parametrize("surface", PLAIN, ids=str)

@@ -4,12 +4,13 @@ import asyncio
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import openai
 from tests.capture.surfaces import PLAIN, Surface
-from tests.capture.test_held_streams import app
+from tests.capture.test_held_streams import app, lines
 from tests.capture.trial import Trial, aexhaust, arun, exhaust, run
 from tests.capture.watching import Watch, assert_samples
 from tests.conftest import TLS
@@ -122,6 +123,20 @@ def test_gauge_set_up_before_a_fork_works_in_parent_and_child(provider: Provider
         "parent-of-before": "completed",
         "child-exit": "0",
     }
+
+
+def test_stream_that_a_forked_child_reads_on_is_told_once_by_the_process_that_began_it(
+    provider: Provider, tmp_path: Path
+) -> None:
+    told = tmp_path / "reports.jsonl"
+    done = app("fork_reading.py", provider.url, STREAMGAUGE_JSONL=str(told))
+    assert done.stderr == ""
+    assert done.returncode == 0
+    facts = dict(line.split("=", 1) for line in done.stdout.split())
+    assert facts == {"child-read": "True", "child-told": "0", "child-exit": "0", "parent-told": "4"}
+    reports = lines(told)
+    assert len({report["stream_id"] for report in reports}) == len(reports) == 4
+    assert sorted(report["outcome"] for report in reports) == ["abandoned", "cancelled", "cancelled", "cancelled"]
 
 
 def test_active_gauge_counts_open_streams_by_phase_and_returns_to_zero(clients: dict[str, Any], gauge: Watch) -> None:

@@ -184,6 +184,11 @@ def test_resumed_response_is_linked_to_the_stream_that_it_goes_on_with(clients: 
     second = gauge.reports[1]
     assert second.outcome is Outcome.COMPLETED
     assert (second.resume_of, second.stream_cursor) == (first.stream_id, str(last))
+    assert first.ttft_any_s is not None
+    assert second.characters.text > 0
+    assert (second.ttft_s, second.ttft_any_s, second.ttft_attempt_s) == (None, None, None)
+    samples = gauge.points()[names.TTFT_SECONDS.name]
+    assert sum(point.count for point in samples if point.attributes[names.KIND] == "any") == 1
     one, two = gauge.stream_spans
     assert [link.context.span_id for link in two.links] == [one.context.span_id]
     assert two.attributes[names.REQUEST_STREAM_CURSOR] == str(last)

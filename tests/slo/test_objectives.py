@@ -23,6 +23,7 @@ def report(**changes: Any) -> Any:
         "content_shown": True, "duration_s": 4.0, "ttft_s": 0.8, "ttft_any_s": 0.5, "ttft_reasoning_s": None,
         "ttft_tool_call_s": None, "ttlt_s": 3.9, "gap_max_s": 0.2, "stalls": (), "fluidity": 0.97, "tool_calls": (),
         "cancel": None, "http_status": 200, "usage": SimpleNamespace(input_tokens=900),
+        "resume_of": None, "stream_cursor": None,
     }  # fmt: skip
     return SimpleNamespace(**{**healthy, **changes})
 
@@ -102,6 +103,18 @@ TABLE: list[tuple[str, str, dict[str, Any], Verdict | None]] = [
     ("ttft", ", threshold: 700ms", {}, BAD),
     ("ttft", ", threshold: 600ms, first: any", {}, GOOD),
     ("ttft", ", threshold: 1s", {"ttft_s": None}, EXCLUDED),  # tool calls only: no text was to come
+    (
+        "ttft",
+        ", threshold: 1s",
+        {"ttft_s": None, "outcome": Outcome.FAILED, "duration_s": 9, "resume_of": "s1"},
+        EXCLUDED,
+    ),
+    (
+        "ttft",
+        ", threshold: 1s",
+        {"ttft_s": None, "outcome": Outcome.FAILED, "duration_s": 9, "stream_cursor": "4"},
+        EXCLUDED,
+    ),
     ("ttft", ", threshold: 1s", {"ttft_s": None, "outcome": Outcome.FAILED, "duration_s": 0.1}, EXCLUDED),
     (
         "ttft",

@@ -201,6 +201,9 @@ def analyse(record: StreamRecord, state: State, context: Context) -> StreamRepor
     def since(at: int | None, origin: int = started) -> float | None:
         return None if at is None else (at - origin) / 1e9
 
+    def first(at: int | None, origin: int = started) -> float | None:
+        return None if call.resumed else since(at, origin)  # the answer's first text came before
+
     found = findings(record)
     if context.loop is not None and not context.loop.suspect:
         found = (*found, Finding.LOOPED)
@@ -233,11 +236,11 @@ def analyse(record: StreamRecord, state: State, context: Context) -> StreamRepor
         finish_reasons=_finish_reasons(record),
         terminal_marker=_marker(record),
         service_tier=record.service_tier,
-        ttft_s=since(record.first_text_ns),
-        ttft_any_s=since(record.first_any_ns),
-        ttft_reasoning_s=since(record.first_reasoning_ns),
-        ttft_tool_call_s=since(record.first_tool_call_ns),
-        ttft_attempt_s=since(record.first_text_ns, record.attempt_ns),
+        ttft_s=first(record.first_text_ns),
+        ttft_any_s=first(record.first_any_ns),
+        ttft_reasoning_s=first(record.first_reasoning_ns),
+        ttft_tool_call_s=first(record.first_tool_call_ns),
+        ttft_attempt_s=first(record.first_text_ns, record.attempt_ns),
         ttlt_s=since(record.last_content_ns),
         gap_max_s=None if record.gap_max_ns is None else record.gap_max_ns / 1e9,
         time_per_chunk_s=None if per_chunk is None else per_chunk / 1e9,

@@ -4,6 +4,7 @@ It joins recorder, tap, span and the connection's close, and seals exactly once,
 holds no strong reference to anything of the SDK, so that it never keeps a stream alive."""
 
 import inspect
+import os
 import threading
 import weakref
 from collections.abc import Awaitable
@@ -75,6 +76,7 @@ class Observation:
         self._response: weakref.ref[Any] | None = None
         self._iterator: weakref.ref[Any] | None = None
         self._asynchronous = False
+        self._process = os.getpid()
 
     # what users see
 
@@ -260,13 +262,27 @@ class Observation:
 
     # the end
 
+    def catch_up(self) -> None:
+        """Know of the read that goes on: the tap tells the recorder that it began with, not one that took over."""
+        self.recorder.asked = self._tap.recorder.asked
+
     def abandon(self, now: int) -> None:
         """Nobody read on for too long: seal, and go on as a new, linked observation should somebody read after all."""
+        if not self._tapped and self._read_by_hand():
+            self.discard("raw_body")
+            return
         self.recorder.divert(self._read_on)
         self.seal(EndCause.IDLE, None, now)
 
+    def disown(self) -> None:
+        """This process was forked off while the stream was open: the one that began the stream tells of it."""
+        self._sealing, self.sealed = threading.Lock(), threading.Event()
+        self._sealed = True
+        self.sealed.set()
+        self.recorder.divert(_unseen)
+
     def _read_on(self, chunk: Any, _sink: Any) -> None:
-        if self.successor is None:
+        if self.successor is None and self._process == os.getpid():
             self._continue()
         successor = self.successor
         if successor is not None:
@@ -317,6 +333,7 @@ class Observation:
         if cause is EndCause.INTERRUPTED and not recorder.cancel_requested:
             recorder.cancel(Initiator.UNKNOWN, now)
         self._see_last_frame()
+        self.catch_up()
         record = recorder.seal(_end(cause, error), now, closed_ns=self._closed_ns, event_budget=gauge.event_budget)
         settings = gauge.settings
         trace_id, span_id = span_ids(self.span)
@@ -348,6 +365,10 @@ class Observation:
     def _loop(self) -> LoopReport | None:
         loop = self._loops.finish() if self._loops is not None else None
         return None if loop is None else loop_report(loop)
+
+
+def _unseen(_chunk: Any, _sink: Any) -> None:
+    """Stand in for the reader of a stream that another process tells of."""
 
 
 def loop_report(loop: Loop) -> LoopReport:

@@ -253,6 +253,7 @@ class Gauge:
 
     def _look_after(self, observation: Observation, now: int, idle: int) -> None:
         recorder = observation.recorder
+        observation.catch_up()
         silence = recorder.silence(now)
         if silence and observation.stall_told_since != recorder.now:
             observation.stall_told_since = recorder.now
@@ -340,6 +341,8 @@ class Gauge:
             atexit.register(_weakly(self, Gauge.close))
 
     def _forked(self) -> None:
+        for observation in self._open.values():
+            observation.disown()
         self._open.clear()
         self._lock = threading.Lock()
         self._watchdog.reset()

@@ -33,11 +33,12 @@ class TimeToFirst(Objective):
 
     def judge(self, report: Any) -> Verdict:
         """By the first time; without one, by the wait, unless the stream ended well and had nothing of the kind to
-        show."""
+        show, or goes on with an answer that was begun before."""
         seconds = getattr(report, FIRST[self.first])
         if seconds is not None:
             return within(seconds, self.threshold)
-        return Verdict.EXCLUDED if report.outcome in ENDED else outlasted(report.duration_s, self.threshold)
+        resumed = report.resume_of is not None or report.stream_cursor is not None
+        return Verdict.EXCLUDED if resumed or report.outcome in ENDED else outlasted(report.duration_s, self.threshold)
 
     def bounds(self) -> Mapping[str, tuple[float, ...]]:
         """The threshold, in the TTFT histogram."""
