@@ -21,6 +21,7 @@ from streamgauge.gauge import (
     instrument,
     of,
     uninstrument,
+    unwatch,
     watch,
 )
 from streamgauge.gauge.configure import configure
@@ -32,6 +33,7 @@ __all__ = [
     "instrument",
     "uninstrument",
     "watch",
+    "unwatch",
     "of",
     "current",
     "cancel",

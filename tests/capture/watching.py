@@ -22,7 +22,7 @@ import streamgauge
 from streamgauge import names
 from streamgauge.analysis import StreamReport
 from streamgauge.clock import SYSTEM_CLOCK, Clock
-from streamgauge.gauge import Gauge, _wiring
+from streamgauge.gauge import Gauge
 from streamgauge.names import Outcome
 
 SECOND = 1_000_000_000
@@ -188,7 +188,7 @@ def watching(*, clock: Clock = SYSTEM_CLOCK, client: Any = None, **given: Any) -
             assert trace.get_current_span() is before
         finally:
             for each in _several(client):
-                _wiring.pools.pop(each._client, None)
+                streamgauge.unwatch(each)
             streamgauge.uninstrument()
             for provider in (tracers, loggers, meters):
                 provider.shutdown()

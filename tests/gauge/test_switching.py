@@ -1,17 +1,20 @@
 """Switching on and off: twice is once, a watched client alone, copies of it, and SDKs as they were afterwards."""
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import openai
 import openai._base_client
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from tests.capture.surfaces import SURFACES
 from tests.capture.trial import Trial, exhaust, run
 from tests.capture.watching import Watch, watching
 
 import streamgauge
-from streamgauge import ConfigError, Settings
+from streamgauge import ConfigError, Settings, names
 from streamgauge.demo import Provider
 from streamgauge.gauge.instrumentor import StreamgaugeInstrumentor
 from streamgauge.names import Outcome
@@ -67,7 +70,7 @@ def test_watching_a_watched_client_counts_once(clients: dict[str, Any], gauge: W
         run(exhaust, Trial(CHAT, client))
         gauge.one(Outcome.COMPLETED)
     finally:
-        streamgauge.gauge._wiring.pools.pop(client._client)
+        streamgauge.unwatch(client)
 
 
 def test_watched_client_and_its_copies_are_observed_and_no_other(provider: Provider) -> None:
@@ -82,6 +85,97 @@ def test_watched_client_and_its_copies_are_observed_and_no_other(provider: Provi
         run(exhaust, Trial(CHAT, mine.with_options(timeout=5)))
         run(exhaust, Trial(CHAT, mine.copy(max_retries=1)))
         assert [report.outcome for report in watch.reports] == [Outcome.COMPLETED] * 3
+
+
+@pytest.fixture
+def default_meters(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemoryMetricReader]:
+    """A global meter provider, and no gauge left of another test."""
+    reader = InMemoryMetricReader()
+    meters = MeterProvider([reader])
+    monkeypatch.setattr("opentelemetry.metrics._internal._METER_PROVIDER", meters)
+    monkeypatch.setattr(streamgauge.gauge._wiring, "single", None)
+    yield reader
+    streamgauge.uninstrument()
+    meters.shutdown()
+
+
+def values(reader: InMemoryMetricReader, name: str) -> float:
+    data = reader.get_metrics_data()
+    metrics = [m for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics] if data else []
+    return sum(getattr(point, "value", 0) for m in metrics if m.name == name for point in m.data.data_points)
+
+
+@pytest.mark.parametrize("watched_first", [True, False])
+def test_watched_client_and_all_others_are_told_by_one_gauge(
+    provider: Provider, default_meters: InMemoryMetricReader, watched_first: bool
+) -> None:
+    """`watch()` and `instrument()` in any order: one stream is one report, to the sinks of `instrument()`."""
+    told: list[Any] = []
+    with (
+        openai.OpenAI(base_url=provider.base_url(), api_key="k") as mine,
+        openai.OpenAI(base_url=provider.base_url(), api_key="k") as other,
+    ):
+        if watched_first:
+            streamgauge.watch(mine)
+            run(exhaust, Trial(CHAT, mine))
+            assert values(default_meters, names.STREAMS.name) == 1
+        gauge = streamgauge.instrument(sinks=[told.append])
+        if not watched_first:
+            streamgauge.watch(mine)
+        before = values(default_meters, names.STREAMS.name)
+        streams = [Trial(CHAT, client).open() for client in (mine, other)]
+        assert values(default_meters, names.STREAMS_ACTIVE.name) == gauge.open_count == 2
+        for stream in streams:
+            list(stream)
+        assert [report.outcome for report in told] == [Outcome.COMPLETED] * 2
+        assert values(default_meters, names.STREAMS.name) - before == 2
+        assert values(default_meters, names.STREAMS_ACTIVE.name) == 0
+        streamgauge.uninstrument()
+        run(exhaust, Trial(CHAT, mine))
+        assert len(told) == 2
+        assert values(default_meters, names.STREAMS.name) - before == 3  # still watched
+        streamgauge.unwatch(mine)
+
+
+def test_streams_of_two_gauges_on_the_same_meters_are_all_counted_as_open(
+    provider: Provider, default_meters: InMemoryMetricReader
+) -> None:
+    with openai.OpenAI(base_url=provider.base_url(), api_key="k") as mine:
+        streamgauge.watch(mine)
+        early = Trial(CHAT, mine).open()
+        streamgauge.instrument()
+        late = Trial(CHAT, mine).open()
+        assert values(default_meters, names.STREAMS_ACTIVE.name) == 2
+        early.close()
+        late.close()
+        assert values(default_meters, names.STREAMS_ACTIVE.name) == 0
+        streamgauge.unwatch(mine)
+
+
+def test_unwatched_client_is_as_it_was_and_twice_is_harmless(provider: Provider) -> None:
+    plain = hooked()
+    with (
+        openai.OpenAI(base_url=provider.base_url(), api_key="k") as mine,
+        openai.OpenAI(base_url=provider.base_url(), api_key="k") as other,
+        watching(client=(mine, other)) as watch,
+    ):
+        trial = Trial(CHAT, mine)
+        stream = trial.open()
+        trial.read(stream, 3)
+        streamgauge.unwatch(mine)
+        streamgauge.unwatch(mine)
+        assert hooked() is not plain  # the other one is still watched
+        trial.read(stream)
+        watch.one(Outcome.COMPLETED)  # it was open: observed to its end
+        run(exhaust, Trial(CHAT, mine.with_options(timeout=5)))
+        watch.one(Outcome.COMPLETED)
+        streamgauge.unwatch(other)
+        assert hooked() is plain
+        assert streamgauge.of(stream) is None
+        streamgauge.unwatch("no client at all")
+        streamgauge.watch(mine, gauge=watch.gauge)
+        run(exhaust, Trial(CHAT, mine))
+        assert [report.outcome for report in watch.reports] == [Outcome.COMPLETED] * 2
 
 
 def test_enabled_false_leaves_every_sdk_untouched(clients: dict[str, Any]) -> None:

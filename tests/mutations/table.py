@@ -638,6 +638,38 @@ LIMITS = (
     ),
 )
 
+SWITCHING = f"{GAUGE}test_switching.py::"
+ONE_GAUGE = (
+    row(
+        "one gauge: a watched client follows instrument()",
+        edit(
+            "gauge/__init__.py",
+            "_wiring.pools[client._client] = gauge",
+            "_wiring.pools[client._client] = gauge or default_gauge()",
+        ),
+        f"{SWITCHING}test_watched_client_and_all_others_are_told_by_one_gauge[True]",
+    ),
+    row(
+        "one gauge: a client that is watched alone is observed alone",
+        edit(
+            "gauge/__init__.py",
+            "            return default_gauge()\n        return own",
+            "            return None\n        return own",
+        ),
+        f"{SWITCHING}test_watched_client_and_all_others_are_told_by_one_gauge",
+    ),
+    row(
+        "one gauge: open streams of all gauges on the same meters are counted",
+        edit("gauge/wiring.py", "        for gauge in list(_alive):\n", "        for gauge in (self,):\n"),
+        f"{SWITCHING}test_streams_of_two_gauges_on_the_same_meters_are_all_counted_as_open",
+    ),
+    row(
+        "one gauge: an unwatched client is observed no more",
+        edit("gauge/__init__.py", "    gauge = _wiring.pools.pop(pool)\n", "    gauge = _wiring.pools[pool]\n"),
+        f"{SWITCHING}test_unwatched_client_is_as_it_was_and_twice_is_harmless",
+    ),
+)
+
 PROPERTIES = (
     row(
         "properties: every pair of the state table",
@@ -833,4 +865,14 @@ REPETITION = (
     ),
 )
 
-TABLE = (*EXIT_PATHS, *HELPERS, *BARE_AND_OURS, *OURS_ALONE, *LIMITS, *PROPERTIES, *OTHER_SOFTWARE, *REPETITION)
+TABLE = (
+    *EXIT_PATHS,
+    *HELPERS,
+    *BARE_AND_OURS,
+    *OURS_ALONE,
+    *LIMITS,
+    *ONE_GAUGE,
+    *PROPERTIES,
+    *OTHER_SOFTWARE,
+    *REPETITION,
+)

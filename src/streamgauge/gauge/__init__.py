@@ -1,6 +1,6 @@
 """Room 8, the gauge: the one place that wires the rooms together, and what users call.
 
-`instrument()` observes every client of every installed SDK, `watch()` one client, one stream or any iterator; `of()`
+`instrument()` observes every client of every installed SDK, `watch()` one client or any iterator; `of()`
 and `current()` give the handle of a stream, `cancel()` ends one and says who asked, `followed_up()` what became of it.
 Calling any of them twice is harmless."""
 
@@ -43,6 +43,7 @@ __all__ = [
     "instrument",
     "of",
     "uninstrument",
+    "unwatch",
     "watch",
 ]
 
@@ -56,14 +57,18 @@ class _Wiring:
     def __init__(self) -> None:
         self.everything: Gauge | None = None
         self.single: Gauge | None = None
-        self.pools: weakref.WeakKeyDictionary[Any, Gauge] = weakref.WeakKeyDictionary()
+        self.pools: weakref.WeakKeyDictionary[Any, Gauge | None] = weakref.WeakKeyDictionary()
         self.patched: dict[str, Patches] = {}
         self.hooked: set[str] = set()
 
     def choose(self, client: Any) -> Gauge | None:
-        """The gauge that observes `client`: its own, or that of everything."""
-        pool = getattr(client, "_client", None)
-        own = self.pools.get(pool) if pool is not None and self.pools else None
+        """The gauge that observes `client`: its own, that of everything, or, if it is watched without either, the
+        default one.
+        """
+        pool = getattr(client, "_client", None) if self.pools else None
+        own = self.pools.get(pool) if pool is not None else None
+        if own is None and self.everything is None and pool is not None and pool in self.pools:
+            return default_gauge()
         return own if own is not None else self.everything
 
     def patch(self, provider: Provider) -> None:
@@ -131,9 +136,7 @@ def uninstrument() -> None:
     """Leave every SDK as it was; streams that are open are still observed to their end."""
     gauge, _wiring.everything = _wiring.everything, None
     if gauge is not None:
-        gauge.flush()
-        if not gauge.open_count:
-            unregister(gauge)
+        _retire(gauge)
     if not _wiring.pools:
         _wiring.unpatch()
 
@@ -160,17 +163,39 @@ def watch(
 
     A client is given back as it is; copies made by its `with_options()` share its connection pool and are observed,
     too. An iterator comes back as a generator of the same chunks. `provider` and `model` name an iterator's source.
+    Without a `gauge` of its own, it is that of `instrument()`, whichever is called first.
     """
-    gauge = gauge or default_gauge()
-    register(gauge)
+    observer = gauge or default_gauge()
+    register(observer)
     if _is_client(target):
         return _watch_client(target, gauge)
     if hasattr(target, "__anext__") or hasattr(target, "__aiter__") or hasattr(target, "__iter__"):
-        wrapping: T = _watch_iterator(target, gauge, provider, model, operation)
+        wrapping: T = _watch_iterator(target, observer, provider, model, operation)
         return wrapping
     raise ConfigError(
         "target", type(target).__name__, "a client of a known SDK, or a sync or async iterator", "watch()"
     )
+
+
+def unwatch(client: Any) -> None:
+    """Take a `watch()` of a client back, and of its copies; one that is not watched is left as it is.
+
+    Streams that are open are still observed to their end. With `instrument()` on, the client is observed as every
+    other one is."""
+    pool = getattr(client, "_client", None)
+    if pool is None or pool not in _wiring.pools:
+        return
+    gauge = _wiring.pools.pop(pool)
+    if gauge is not None and gauge not in (_wiring.everything, _wiring.single, *_wiring.pools.values()):
+        _retire(gauge)
+    if _wiring.everything is None and not _wiring.pools:
+        _wiring.unpatch()
+
+
+def _retire(gauge: Gauge) -> None:
+    gauge.flush()
+    if not gauge.open_count:
+        unregister(gauge)
 
 
 def _is_client(target: Any) -> bool:
@@ -178,7 +203,7 @@ def _is_client(target: Any) -> bool:
     return hasattr(target, "_client") and any(provider.name in roots for provider in providers())
 
 
-def _watch_client(client: T, gauge: Gauge) -> T:
+def _watch_client(client: T, gauge: Gauge | None) -> T:
     _wiring.pools[client._client] = gauge  # type: ignore[attr-defined]
     roots = {cls.__module__.partition(".")[0] for cls in type(client).__mro__}
     for provider in providers():

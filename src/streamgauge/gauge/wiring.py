@@ -14,6 +14,8 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
+from opentelemetry.metrics import get_meter_provider
+
 from streamgauge.analysis import Arguments, StreamReport
 from streamgauge.analysis.loops import Loop, LoopDetector
 from streamgauge.clock import SYSTEM_CLOCK, Clock
@@ -60,6 +62,7 @@ class Gauge:
         self.clock = clock
         self.guard = Guard(self._count_error)
         self._on_finding = on_finding
+        self._meter_provider = meter_provider
         self._open: dict[str, Observation] = {}
         self._by_response: weakref.WeakKeyDictionary[Any, Observation] = weakref.WeakKeyDictionary()
         self._by_iterator: weakref.WeakKeyDictionary[Any, Observation] = weakref.WeakKeyDictionary()
@@ -85,6 +88,7 @@ class Gauge:
         self._bridge = Bridge(self.by_id, lambda: list(self._open.values()), self.signals.effects)
         self._bridge.install(current_observation.get, self.guard.call, listening=self.settings.enabled)
         os.register_at_fork(after_in_child=_weakly(self, Gauge._forked))
+        _alive.add(self)
 
     # beginning
 
@@ -214,8 +218,16 @@ class Gauge:
         return self._open.get(stream_id)
 
     def _open_streams(self) -> Iterator[tuple[Phase, float]]:
-        for observation in list(self._open.values()):
-            yield observation.phase, observation.elapsed
+        # OpenTelemetry asks one of several gauges of the same name: each answers for all that report to the same meters
+        for gauge in list(_alive):
+            if gauge.meter_provider is self.meter_provider:
+                for observation in list(gauge._open.values()):
+                    yield observation.phase, observation.elapsed
+
+    @property
+    def meter_provider(self) -> Any:
+        """Where the metrics go."""
+        return self._meter_provider or get_meter_provider()
 
     @property
     def open_count(self) -> int:
@@ -350,6 +362,9 @@ class Gauge:
 
     def _count_error(self, hook: str) -> None:
         self.signals.metrics.error(hook)
+
+
+_alive: weakref.WeakSet[Gauge] = weakref.WeakSet()
 
 
 def _weakly(gauge: Gauge, method: Callable[[Gauge], None]) -> Callable[[], None]:
