@@ -21,6 +21,11 @@ reader = InMemoryMetricReader()
 gauge = streamgauge.instrument(meter_provider=MeterProvider([reader]), sinks=[reports.append])
 
 
+def say(line: str) -> None:
+    """One write for the whole line: two processes speak here."""
+    os.write(1, f"{line}\n".encode())
+
+
 def opened(client: openai.OpenAI) -> Any:
     return client.chat.completions.create(model="m", messages=PROMPT, stream=True)
 
@@ -70,18 +75,17 @@ held_lock.wait()
 child = os.fork()
 if child == 0:
     signal.alarm(20)
-    print(f"child-open-at-start={gauge.open_count}")
+    say(f"child-open-at-start={gauge.open_count}")
     told = stream_and_drop()
-    print(f"child={told}")
-    print(f"child-metric={counted()}")
-    print(f"child-watchdog={watchdogs()}")
-    sys.stdout.flush()
+    say(f"child={told}")
+    say(f"child-metric={counted()}")
+    say(f"child-watchdog={watchdogs()}")
     os._exit(0)
 forked.set()
 holder.join()
-print(f"parent={stream_and_drop()}")
+say(f"parent={stream_and_drop()}")
 reports.clear()
 list(held)
-print(f"parent-of-before={reports[0].outcome.value}")
+say(f"parent-of-before={reports[0].outcome.value}")
 before.close()
-print(f"child-exit={os.waitpid(child, 0)[1]}")
+say(f"child-exit={os.waitpid(child, 0)[1]}")
