@@ -3,8 +3,9 @@
 Nothing is ever attached to the current context here. Times on span and events are those of the stream, not of the
 export."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
+from operator import itemgetter
 from typing import Any
 
 from opentelemetry import trace
@@ -13,8 +14,9 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode, T
 
 try:
     from opentelemetry.sdk.trace import Event
+    from opentelemetry.sdk.util import BoundedList
 except ImportError:  # an application may bring another SDK
-    Event = None  # type: ignore[assignment, misc]
+    BoundedList = ()  # type: ignore[assignment, misc]
 
 from streamgauge import names
 from streamgauge.analysis import StreamReport
@@ -79,19 +81,19 @@ def end(span: Span, report: StreamReport, vocabulary: Vocabulary, *, timeline: b
 
 def _fill(span: Span, report: StreamReport, vocabulary: Vocabulary, *, timeline: bool, mode: str) -> None:
     span.set_attributes({**attributes(report, vocabulary), names.TIMELINE_MODE: mode})
-    for name, values, at in events(report, timeline=timeline):
-        _add(span, name, values, at)
+    _add(span, events(report, timeline=timeline))
     if report.outcome in ERRORS:
         span.set_status(StatusCode.ERROR, report.outcome.value)
 
 
-def _add(span: Span, name: str, values: dict[str, Any], at: int) -> None:
-    # `add_event` copies and cleans each attribute, 4 us; these are plain numbers and words by construction
-    quick = getattr(span, "_add_event", None)
-    if quick is not None and Event is not None:
-        quick(Event(name, values, at))
+def _add(span: Span, told: Iterable[tuple[str, dict[str, Any], int]]) -> None:
+    # `add_event` copies and cleans each attribute, 4 us an event; these are plain numbers and words by construction
+    kept = getattr(span, "_events", None)
+    if isinstance(kept, BoundedList):
+        kept.extend([Event(*event) for event in told])
     else:
-        span.add_event(name, values, at)
+        for event in told:
+            span.add_event(*event)
 
 
 def attributes(report: StreamReport, vocabulary: Vocabulary) -> dict[str, Any]:
@@ -152,11 +154,8 @@ def attributes(report: StreamReport, vocabulary: Vocabulary) -> dict[str, Any]:
 
 def events(report: StreamReport, *, timeline: bool) -> Iterator[tuple[str, dict[str, Any], int]]:
     """Name, attributes and time (nanoseconds since the epoch) of every event of a stream, in order."""
-    found = list(_moments(report))
-    if timeline:
-        found += _chunks(report)
-    found.sort(key=lambda event: event[2])
-    yield from found
+    chunks, moments = _chunks(report) if timeline else (), list(_moments(report))
+    yield from sorted((*moments, *chunks), key=itemgetter(2)) if moments else chunks
     yield names.EVENT_END, {names.OUTCOME: report.outcome.value}, _at(report, report.duration_s)
 
 
