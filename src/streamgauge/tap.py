@@ -94,6 +94,10 @@ class Tap:
         self._left(EndCause.FAILED if isinstance(error, Exception) else EndCause.INTERRUPTED, error)
         return quiet
 
+    def retire(self) -> None:
+        """Nobody wants to be told any more."""
+        self._left = _untold
+
     def running(self) -> bool:
         """Whether this tap's generator is on the stack of the thread or task that asks."""
         return any(frame.f_code in _LOOPS and frame.f_locals.get("self") is self for frame in _stack())
@@ -122,6 +126,10 @@ def _stack() -> Iterator[FrameType]:
     while frame is not None:
         yield frame
         frame = frame.f_back
+
+
+def _untold(_cause: EndCause, _error: BaseException | None) -> None:
+    """The stream is sealed: how it is left changes nothing."""
 
 
 def _ignore(_chunk: Any, _now: int) -> None:

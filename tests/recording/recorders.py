@@ -1,5 +1,6 @@
 """A recorder to feed by hand: a chunk is a list of words, each a method of the sink and its arguments."""
 
+from collections.abc import Callable
 from typing import Any
 
 from streamgauge.analysis import Arguments
@@ -19,8 +20,8 @@ def spoken(chunk: Any, sink: Sink) -> str | None:
     return None
 
 
-def recorder(budget: int | None = 96, **call: Any) -> Recorder:
+def recorder(budget: int | None = 96, on_text: Callable[[str], None] | None = None, **call: Any) -> Recorder:
     """A recorder whose call began at 1000 ns."""
     made = Call("s", "acme", "chat", "m", started_unix_ns=0, started_ns=1000, **call)
     limits = dict.fromkeys(Phase, 10 * SECOND)
-    return Recorder(made, spoken, timeline=Timeline(budget), stall_limits=limits, judge=Arguments)
+    return Recorder(made, spoken, timeline=Timeline(budget), stall_limits=limits, judge=Arguments, on_text=on_text)

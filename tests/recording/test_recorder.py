@@ -105,6 +105,16 @@ def test_batched_text_is_told_as_if_each_chunk_had_been_settled_alone(
     assert sum(row.count for row in one.timeline) == sum(row.count for row in two.timeline) == len(texts)
 
 
+@pytest.mark.parametrize("word", ["text", "reasoning"])
+def test_what_a_batch_holds_was_there_before_what_ends_it(word: str) -> None:
+    heard: list[str] = []
+    made = recorder(on_text=heard.append)
+    now = fed(made, [("a", 1, 0), ("b", 1, 0), ("c", 1, 0), ([(word, "d")], 1, 0)])
+    record = made.seal(End(EndCause.EXHAUSTED), now)
+    assert record.last_content_ns == 2014
+    assert "".join(heard) == ("abcd" if word == "text" else "abc")
+
+
 def test_role_empty_usage_and_error_chunks_never_set_the_first_text() -> None:
     made = recorder()
     made.attempt(1100)

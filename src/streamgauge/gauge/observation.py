@@ -49,7 +49,6 @@ class Observation:
         *,
         request: Request,
         loops: LoopDetector | None = None,
-        done_marker: str | None = None,
     ) -> None:
         self.guard: Guard = gauge.guard
         self.call = call
@@ -65,7 +64,6 @@ class Observation:
         self._gauge = gauge
         self._loops = loops
         self.request = request
-        self.done_marker = done_marker
         self._tap = Tap(recorder, gauge.clock.monotonic_ns, self._left, gauge.guard.report)
         self._tapped = False
         self._sealing = threading.Lock()
@@ -137,7 +135,7 @@ class Observation:
     @guarded("request")
     def bind(self, response: Any) -> None:
         """This HTTP response carries the stream: watch its close, and its end without one."""
-        if self._response is not None or response is None:
+        if self._response is not None or response is None or self._sealed:
             return
         self._response = weakref.ref(response, self._dropped)
         self._gauge.bind(response, self)
@@ -309,8 +307,14 @@ class Observation:
             self._drop("internal_error")
         else:
             self._seal(cause, error, at)
+        self._gone(for_good=cause is not EndCause.IDLE)
+
+    def _gone(self, *, for_good: bool) -> None:
         self._gauge.gone(self)
         self.sealed.set()
+        if for_good:  # nothing leads round in a circle: the books are freed with their last reader, not by a search
+            self._tap.retire()
+            self._response = self._iterator = None
 
     def discard(self, reason: str) -> None:
         """Nothing true can be said of this stream: it is counted as dropped, and not reported."""
@@ -319,8 +323,7 @@ class Observation:
                 return
             self._sealed = True
         self._drop(reason)
-        self._gauge.gone(self)
-        self.sealed.set()
+        self._gone(for_good=True)
 
     @guarded("seal")
     def _drop(self, reason: str) -> None:
@@ -356,11 +359,9 @@ class Observation:
 
     def _see_last_frame(self) -> None:
         frame, self.last_frame = self.last_frame, None
-        marker, swallowed = self.done_marker, self.request.api.swallowed
-        if marker is not None and str(getattr(frame, "data", "")).startswith(marker):
-            self.recorder.terminal(marker)
-        elif swallowed is not None and frame is not None and self.recorder.error_code is None:
-            swallowed(frame, self.recorder)
+        read = self.request.api.last_frame
+        if read is not None and frame is not None and self.recorder.error_code is None:
+            read(frame, self.recorder)
 
     def _loop(self) -> LoopReport | None:
         loop = self._loops.finish() if self._loops is not None else None

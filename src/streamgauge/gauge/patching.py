@@ -9,16 +9,17 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar, Token
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
 import wrapt
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from streamgauge.gauge.observation import Observation
 from streamgauge.gauge.wiring import Gauge
-from streamgauge.providers import Provider
+from streamgauge.providers import Api, Provider
 
 log = logging.getLogger("streamgauge")
 
@@ -119,7 +120,7 @@ class Patches:
 
     def _begun(self, gauge: Gauge, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observation | None:
         request = self._provider.read_request(client, args[1] if len(args) > 1 else kwargs["options"])
-        return None if request is None else gauge.begin(request, done_marker=self._provider.done_marker)
+        return None if request is None else gauge.begin(request)
 
     def _request(self, wrapped: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         observation = self._begin(client, args, kwargs)
@@ -150,9 +151,21 @@ class Patches:
     def _events(self, wrapped: Any, stream: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         source = wrapped(*args, **kwargs)
         observation = self._observed(stream)
-        if observation is None:
+        if observation is None or not self._keeps(observation.request.api):
             return source
         return _frames_async(source, observation) if hasattr(source, "__anext__") else _frames(source, observation)
+
+    def _keeps(self, api: Api) -> bool:
+        """Whether the installed SDK keeps a last frame of `api` to itself."""
+        until = api.last_frame_until
+        return api.last_frame is not None and (until is None or self._installed < Version(until))
+
+    @cached_property
+    def _installed(self) -> Version:
+        try:
+            return Version(version(self._provider.distribution))
+        except PackageNotFoundError:
+            return Version("0")
 
     def _observed(self, stream: Any) -> Observation | None:
         response = getattr(stream, "response", None)

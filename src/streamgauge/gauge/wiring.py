@@ -27,7 +27,7 @@ from streamgauge.gauge.watchdog import Watchdog
 from streamgauge.names import FollowUp, Initiator, Phase
 from streamgauge.providers import Request
 from streamgauge.recording import Call, EndCause, Recorder, Timeline
-from streamgauge.recording.recorder import Reader
+from streamgauge.recording.intake import Reader
 from streamgauge.recording.samples import sampled
 from streamgauge.recording.timeline import NoTimeline
 from streamgauge.settings import Settings
@@ -92,20 +92,16 @@ class Gauge:
 
     # beginning
 
-    def begin(
-        self, request: Request, *, resume_of: str | None = None, done_marker: str | None = None
-    ) -> Observation | None:
+    def begin(self, request: Request, *, resume_of: str | None = None) -> Observation | None:
         """Observe a call that is about to be made; None if observing it failed."""
-        return self.guard.call("request", self._begin, request, resume_of, done_marker)
+        return self.guard.call("request", self._begin, request, resume_of)
 
-    def _begin(self, request: Request, resume_of: str | None, done_marker: str | None) -> Observation:
+    def _begin(self, request: Request, resume_of: str | None) -> Observation:
         resumed = self._resumed(request.resume_of_response, resume_of)
         call = self._call(request, resumed[0] if resumed else resume_of)
-        return self._observe(call, request, resumed[1] if resumed else None, done_marker)
+        return self._observe(call, request, resumed[1] if resumed else None)
 
-    def _observe(
-        self, call: Call, request: Request, resumed: SpanContext | None, done_marker: str | None
-    ) -> Observation:
+    def _observe(self, call: Call, request: Request, resumed: SpanContext | None) -> Observation:
         loops = (
             LoopDetector(on_loop=lambda loop: self._looped(call.stream_id, loop))
             if self.settings.loop_detection
@@ -120,9 +116,7 @@ class Gauge:
             on_text=loops.feed if loops is not None else None,
         )
         span, labels = self.signals.begin(call, resumed)
-        observation = Observation(
-            self, call, recorder, span, labels, request=request, loops=loops, done_marker=done_marker
-        )
+        observation = Observation(self, call, recorder, span, labels, request=request, loops=loops)
         self._open[call.stream_id] = observation
         current_observation.set(observation)
         self._ensure_exit()
@@ -143,7 +137,7 @@ class Gauge:
             resume_of=before.stream_id,
         )
         resumed = self._resumed(None, before.stream_id)
-        follower = self._observe(call, observation.request, resumed[1] if resumed else None, observation.done_marker)
+        follower = self._observe(call, observation.request, resumed[1] if resumed else None)
         follower.recorder.attempt(recorder.asked)
         follower.recorder.opened(recorder.http_status, recorder.asked)
         follower.recorder.response(recorder.response_id, recorder.response_model, recorder.service_tier)
@@ -178,7 +172,7 @@ class Gauge:
     def _timeline(self) -> Timeline:
         mode = self.settings.chunk_events
         if mode == "off":
-            return NoTimeline(8)
+            return NoTimeline()
         return Timeline(None if mode == "every" else self.settings.chunk_event_budget)
 
     @property

@@ -34,8 +34,10 @@ class Api:
     """Whether a finish reason for every choice is an end marker by itself."""
     ends_by_itself: bool = False
     """Whether exhaustion is the only end marker that there is."""
-    swallowed: Callable[[Any, Sink], None] | None = None
-    """Reads the last frame on the wire, where some version of the SDK keeps a failure to itself."""
+    last_frame: Callable[[Any, Sink], None] | None = None
+    """Reads the last frame on the wire, where the SDK keeps to itself what it says."""
+    last_frame_until: str | None = None
+    """The first version of the SDK that hands that on; None if none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,6 @@ class Provider:
     attempt: str = "_build_request"
     stream: str = "__stream__"
     events: str | None = None
-    done_marker: str | None = None
     own_span: str | None = None
 
 

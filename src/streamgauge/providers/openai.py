@@ -31,6 +31,7 @@ _CLIENTS = {
     "BedrockOpenAI": "aws.bedrock",
     "AsyncBedrockOpenAI": "aws.bedrock",
 }
+_DONE = "[DONE]"
 _PARAMETERS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "temperature", "top_p", "n")
 
 
@@ -286,6 +287,11 @@ def _error(chunk: Any, sink: Sink) -> None:
     sink.error(clean_code(view.code) or clean_code(inner.code) or clean_code(inner.type) or "error", "error")
 
 
+def _done(frame: Any, sink: Sink) -> None:
+    if str(getattr(frame, "data", "")).startswith(_DONE):
+        sink.terminal(_DONE)
+
+
 def _swallowed_error(frame: Any, sink: Sink) -> None:
     # openai 1.66 to 1.92 drop the event `error` and end the iteration as if nothing had happened
     if getattr(frame, "event", None) == "error":
@@ -367,9 +373,23 @@ def _text(value: object) -> str | None:
 
 
 _APIS = (
-    Api("chat_completions", re.compile(r"/chat/completions$"), "chat", chat_reader, finish_ends=True),
-    Api("completions", re.compile(r"/completions$"), "text_completion", completion_reader, finish_ends=True),
-    Api("responses", re.compile(r"/responses(/(?P<id>[^/]+))?$"), "chat", responses_reader, swallowed=_swallowed_error),
+    Api("chat_completions", re.compile(r"/chat/completions$"), "chat", chat_reader, finish_ends=True, last_frame=_done),
+    Api(
+        "completions",
+        re.compile(r"/completions$"),
+        "text_completion",
+        completion_reader,
+        finish_ends=True,
+        last_frame=_done,
+    ),
+    Api(
+        "responses",
+        re.compile(r"/responses(/(?P<id>[^/]+))?$"),
+        "chat",
+        responses_reader,
+        last_frame=_swallowed_error,
+        last_frame_until="1.93",
+    ),
 )
 
 
@@ -419,5 +439,4 @@ PROVIDER = Provider(
     streams=("openai._streaming:Stream", "openai._streaming:AsyncStream"),
     read_request=read_request,
     events="_iter_events",
-    done_marker="[DONE]",
 )

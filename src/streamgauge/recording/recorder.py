@@ -3,32 +3,20 @@
 It is the sink that the provider's reader speaks to. `feed` is the hot path: it reads the chunk once, keeps running
 figures of fixed size and builds no object. Time comes in as an argument, in monotonic nanoseconds."""
 
+from array import array
 from collections.abc import Callable
 from itertools import islice
 from operator import eq
-from typing import Any
 
 from streamgauge.events import Usage
 from streamgauge.names import Initiator, Mark, Phase, State
+from streamgauge.recording.intake import Intake, Reader
 from streamgauge.recording.record import Call, Cancel, CharacterCounts, End, EndCause, Stall, StreamRecord
 from streamgauge.recording.state import Step, advance
 from streamgauge.recording.timeline import BIT, Timeline
 from streamgauge.recording.tools import Judge, ToolCalls
 
-Reader = Callable[[Any, Any], str | None]
-"""Tells a sink what a chunk carried; visible text and nothing else is given back instead, which is what nearly every
-chunk carries.
-"""
-
-BLOCKED_NS = 1_000_000
-"""A read that waited less than this was served from a buffer: the time before it was the consumer's, not the
-provider's.
-"""
-
 _FOREVER = 2**62
-
-BATCH = 64
-"""Chunks of plain text that are settled together."""
 
 KEPT_STALLS = 8
 DUPLICATE_CHARACTERS = 16
@@ -41,22 +29,18 @@ _PHASE, _STALL, _TERMINAL = BIT[Mark.PHASE], BIT[Mark.STALL], BIT[Mark.TERMINAL]
 _TOOL_START, _TOOL_END = BIT[Mark.TOOL_CALL_START], BIT[Mark.TOOL_CALL_END]
 
 
-class Recorder:
+class Recorder(Intake):
     """Running facts of one stream; see `StreamRecord` for what they mean.
 
     `asked` is written by the tap whenever the consumer comes back for more; `now` is the arrival of the latest chunk.
     """
 
     __slots__ = (
-        "_batch",
         "_cancel",
         "_content_chunks",
-        "_count",
-        "_first",
         "_first_reasoning",
         "_first_text",
         "_first_tool",
-        "_gap",
         "_judge",
         "_last",
         "_last_piece",
@@ -65,19 +49,13 @@ class Recorder:
         "_on_text",
         "_phase_since",
         "_phase_times",
-        "_pieces",
-        "_plain",
-        "_read",
         "_read_pieces",
         "_repeated_at",
-        "_size",
-        "_stall_limit",
         "_state_since",
         "_state_times",
         "_text",
         "_told",
         "_tools",
-        "asked",
         "attempt_ns",
         "attempts",
         "call",
@@ -91,7 +69,6 @@ class Recorder:
         "http_status",
         "illegal",
         "marked",
-        "now",
         "phase",
         "pings",
         "read_errors",
@@ -109,7 +86,6 @@ class Recorder:
         "tool_characters",
         "unrecognised_chunks",
         "usage_counts",
-        "wait_ns",
     )  # fmt: skip
 
     def __init__(
@@ -122,27 +98,22 @@ class Recorder:
         judge: Judge,
         on_text: Callable[[str], None] | None = None,
     ) -> None:
+        super().__init__(read, call.started_ns, stall_limits[Phase.WAITING])
         self.call = call
-        self._read = read
         self.timeline = timeline
         self._limits = stall_limits
         self._judge = judge
         self._on_text = on_text
         self.state = State.IDLE
-        self._state_since = self._phase_since = self.asked = self.now = self.attempt_ns = call.started_ns
+        self._state_since = self._phase_since = self.attempt_ns = call.started_ns
         self._state_times: dict[State, int] = {}
         self._phase_times: dict[Phase, int] = {}
         self.phase = Phase.WAITING
-        self._stall_limit = stall_limits[Phase.WAITING]
         self.attempts = 0
-        self.wait_ns = self.gap_max = self._marks = 0
+        self.gap_max = self._marks = 0
         self.reasoning_characters = self.tool_characters = 0
         self._text = self._content_chunks = self._told = 0
-        # the open batch: chunks of plain text that are not yet settled
-        self._count = self._size = self._first = self._last = self._gap = 0
-        self._batch = 1
-        self._pieces: list[str] = []
-        self._plain = False
+        self._last = 0
         self.pings = self.unrecognised_chunks = self.duplicates = self.illegal = self.read_errors = self.stall_count = 0
         self.choices = 0
         self.stalls: list[Stall] = []
@@ -194,53 +165,18 @@ class Recorder:
         self.wait_ns += now - self.asked
         self.now = now
 
-    def feed(self, chunk: Any, now: int) -> None:
-        """Account for one chunk as the provider's SDK yields it, arrived at `now`."""
-        wait = now - self.asked
-        self.wait_ns += wait
-        if wait > BLOCKED_NS:
-            gap = now - self.now
-            if gap > self._stall_limit:
-                self._stalled(gap, now)
-        else:
-            gap = wait
-        self.now = now
-        try:
-            piece = self._read(chunk, self)
-        except Exception:
-            self._unreadable()
-            piece = None
-        if piece and self._plain and piece.__class__ is str:
-            if gap > self._gap:
-                self._gap = gap
-            count = self._count = self._count + 1
-            if count == 1:
-                self._first = now
-            self._size += len(piece)
-            self._pieces.append(piece)
-            self._last = now
-            if count >= self._batch:
-                self._settle()
-        else:
-            self._single(piece, gap)
-
-    def _settle(self) -> None:
-        """Account for the open batch."""
-        count, size, gap = self._count, self._size, self._gap
-        self._count = self._size = self._gap = 0
-        self._text += size
-        self._content_chunks += count
+    def _plainly(self, pieces: list[str], times: "array[int]", gaps: "array[int]") -> None:
+        sizes = [*map(len, pieces)]
+        self._text += sum(sizes)
+        self._content_chunks += len(sizes)
+        gap = max(gaps)
         if gap > self.gap_max:
             self.gap_max = gap
-        self.timeline.add(count, size, self._first, self._last, gap)
-        self._batch = min(self.timeline.stride, BATCH)
-        if len(self._pieces) >= BATCH:
-            self._read_on()
+        self.timeline.extend(sizes, times, gaps)
+        self._last = times[-1]
+        self._read_on(pieces)
 
     def _single(self, piece: str | None, gap: int) -> None:
-        """Account for a chunk that is not just more of the same text."""
-        if self._count:
-            self._settle()
         if piece:
             self._say(piece)
         now, told, marks = self.now, self._told, self._marks
@@ -273,26 +209,21 @@ class Recorder:
         self.read_errors += 1
         self.unrecognised_chunks += 1
 
-    def _read_on(self) -> None:
+    def _read_on(self, pieces: list[str]) -> None:
         """Look at the latest text, and forget it."""
-        pieces = self._pieces
-        if not pieces:
-            return
         if pieces[0] == self._last_piece or any(map(eq, pieces, islice(pieces, 1, None))):
-            self._count_repetitions()
+            self._count_repetitions(pieces)
         self._last_piece = pieces[-1]
         self._read_pieces += len(pieces)
-        text = "".join(pieces)
-        pieces.clear()
         if self._on_text is not None:
             try:
-                self._on_text(text)
+                self._on_text("".join(pieces))
             except Exception:
                 self.read_errors += 1
 
-    def _count_repetitions(self) -> None:
+    def _count_repetitions(self, pieces: list[str]) -> None:
         last, position = self._last_piece, self._read_pieces
-        for piece in self._pieces:
+        for piece in pieces:
             position += 1
             if piece == last and self.choices < 2:
                 if len(piece) >= DUPLICATE_CHARACTERS or position - self._repeated_at == 2:
@@ -330,11 +261,11 @@ class Recorder:
                 self._marks |= _FIRST_TEXT
         self._text += len(piece)
         self._content(len(piece))
-        self._pieces.append(piece)
-        if len(self._pieces) >= BATCH:
-            self._read_on()
+        self._read_on([piece])
 
     def _content(self, size: int) -> None:
+        if self._pieces:
+            self._settle()
         self._told += size
         self._content_chunks += 1
         self._last = self.now
@@ -448,7 +379,7 @@ class Recorder:
     @property
     def chunks(self) -> int:
         """Chunks so far."""
-        return self.timeline.chunks + self._count
+        return self.timeline.chunks + len(self._pieces)
 
     def tool_call_ids(self) -> frozenset[str]:
         """Ids of the tool calls seen so far."""
@@ -457,7 +388,7 @@ class Recorder:
     @property
     def text_characters(self) -> int:
         """Characters of visible text so far."""
-        return self._text + self._size
+        return self._text + sum(map(len, self._pieces))
 
     # the end
 
@@ -501,9 +432,8 @@ class Recorder:
         """Close the books at `now`; a second call gives the same record again. The last step is the judge's to take."""
         if self.record is not None:
             return self.record
-        if self._count:
+        if self._pieces:
             self._settle()
-        self._read_on()
         if self.silence(now) and end.cause is not EndCause.EXHAUSTED:
             quiet = self.silence(now)
             self._keep(Stall(self.phase, now - quiet - self.call.started_ns, quiet, open=True))

@@ -5,7 +5,8 @@ asked for.
 from collections.abc import Callable
 from typing import Any
 
-from streamgauge.recording.recorder import Reader, Recorder
+from streamgauge.recording.intake import Reader
+from streamgauge.recording.recorder import Recorder
 
 
 def sampled(read: Reader, sample: Callable[[float], None]) -> Reader:

@@ -11,6 +11,7 @@ microseconds."""
 from array import array
 from collections.abc import Iterator
 from functools import cache
+from itertools import repeat
 from operator import add
 
 from streamgauge.names import Mark
@@ -74,6 +75,7 @@ class Timeline:
         "_rows",
         "_run",
         "_size",
+        "_told",
         "chunks",
         "stride",
     )
@@ -83,14 +85,35 @@ class Timeline:
         self._pins_left = -1 if budget is None else budget // 3
         self._parts: list[Run | Slice] = []
         self._run: Run | None = None
-        self._rows = self._count = self._size = self._first = self._last = self._gap = 0
+        self._rows = self._told = self._count = self._size = self._first = self._last = self._gap = 0
         self.stride = 1
         self.chunks = 0
 
+    def extend(self, sizes: list[int], times: "array[int]", gaps: "array[int]") -> None:
+        """Account for neighbouring chunks: characters and arrival of each, and the gap before it."""
+        at = self._alone(sizes, times, gaps) if self.stride == 1 else 0
+        while at < len(sizes):
+            to = at + self.stride - self._count
+            mine = times[at:to]
+            self.add(len(mine), sum(sizes[at:to]), mine[0], mine[-1], max(gaps[at:to]))
+            at = to
+
+    def _alone(self, sizes: list[int], times: "array[int]", gaps: "array[int]") -> int:
+        """Give each chunk a row of its own, while there is room; how many got one."""
+        room = len(sizes) if self._budget is None else min(self._budget - self._rows, len(sizes))
+        run = self._open_run()
+        run.counts.extend(repeat(1, room))
+        run.sizes.extend(sizes[:room])
+        run.firsts.extend(times[:room])
+        run.lasts.extend(times[:room])
+        run.gaps.extend(gaps[:room])
+        self.chunks += room
+        self._told += room
+        self._rows_added(room)
+        return room
+
     def add(self, count: int, characters: int, first: int, last: int, gap: int) -> None:
-        """Account for `count` neighbouring chunks at once; no more than `stride` of them."""
-        if self._count + count > self.stride:
-            self._close_row()
+        """Account for `count` neighbouring chunks at once; no more than there is room for in the open row."""
         if not self._count:
             self._first = first
         self.chunks += count
@@ -111,26 +134,31 @@ class Timeline:
         self._pins_left -= 1
         self._parts.append(Slice(self.chunks, 1, characters, at, at, gap, _told(marks)))
         self.chunks += 1
+        self._told += 1
         self._run = None
-        self._row_added()
+        self._rows_added(1)
+
+    def _open_run(self) -> Run:
+        if self._run is None:
+            self._run = Run(self._told)
+            self._parts.append(self._run)
+        return self._run
 
     def _close_row(self) -> None:
         if not self._count:
             return
-        run = self._run
-        if run is None:
-            run = self._run = Run(self.chunks - self._count)
-            self._parts.append(run)
+        run = self._open_run()
         run.counts.append(self._count)
         run.sizes.append(self._size)
         run.firsts.append(self._first)
         run.lasts.append(self._last)
         run.gaps.append(self._gap)
+        self._told += self._count
         self._count = self._size = self._gap = 0
-        self._row_added()
+        self._rows_added(1)
 
-    def _row_added(self) -> None:
-        self._rows += 1
+    def _rows_added(self, count: int) -> None:
+        self._rows += count
         if self._budget is not None and self._rows >= self._budget:
             self.shrink(self._budget - 1)
 
@@ -161,6 +189,13 @@ class NoTimeline(Timeline):
     """A timeline that counts the chunks and keeps nothing, for streams whose chunk events are off."""
 
     __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def extend(self, sizes: list[int], times: "array[int]", gaps: "array[int]") -> None:  # noqa: ARG002 - others keep it
+        """Count the chunks."""
+        self.chunks += len(sizes)
 
     def add(self, count: int, characters: int, first: int, last: int, gap: int) -> None:  # noqa: ARG002 - others keep it
         """Count the chunks."""
