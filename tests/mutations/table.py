@@ -728,8 +728,8 @@ PROPERTIES = (
         "properties: fields that are null stop nothing",
         edit(
             "providers/openai.py",
-            "        if usage is not None:\n            _chat_usage(viewed(usage), sink)",
-            "        _chat_usage(viewed(usage), sink)",
+            "        if chunk.usage is not None:\n            _chat_usage(chunk.usage, sink)",
+            "        _chat_usage(chunk.usage, sink)",
         ),
         f"{WIRE}test_recording_gives_the_events_of_its_golden[openai-chat_completions-null_fields]",
         f"{WIRE}test_events_are_the_same_byte_by_byte[openai.chat_completions.null_fields]",

@@ -167,8 +167,8 @@ class View:
 
     def __getattr__(self, name: str) -> Any:
         of = self._of
-        if name == "__pydantic_extra__" and isinstance(of, Mapping):
-            return of  # a dict has no fields: all of it is extra
+        if name == "__pydantic_extra__":
+            return of if isinstance(of, Mapping) else getattr(of, name, None)  # a dict has no fields: all is extra
         return viewed(of.get(name) if isinstance(of, Mapping) else getattr(of, name, None))
 
 

@@ -41,64 +41,49 @@ def chat_reader() -> Reader:
     tool: object = None
 
     def read(chunk: Any, sink: Sink) -> str | None:
-        nonlocal seen, tool
+        nonlocal seen
+        try:
+            (choice,) = chunk.choices
+            delta = choice.delta
+            more = delta.tool_calls or delta.refusal or delta.__pydantic_extra__ or choice.finish_reason or choice.index
+            if seen and not more and chunk.usage is None:
+                text: str | None = delta.content
+                return text
+        except (AttributeError, TypeError, ValueError):
+            pass  # a dict, no choice or several: read with more patience
         if not seen:
             seen = True
             _identify(chunk, sink)
-        try:
-            usage, choices = chunk.usage, chunk.choices
-        except AttributeError:
-            chunk = View(chunk)
-            usage, choices = chunk.usage, chunk.choices
-        if usage is not None:
-            _chat_usage(viewed(usage), sink)
-        if not choices:
-            return None
-        for choice in choices:
-            try:
-                index, delta, finish = choice.index, choice.delta, choice.finish_reason
-                content, calls, refusal, extra = (
-                    delta.content,
-                    delta.tool_calls,
-                    delta.refusal,
-                    delta.__pydantic_extra__,
-                )
-            except AttributeError:
-                choice = viewed(choice)
-                index, delta, finish = choice.index or 0, choice.delta, choice.finish_reason
-                delta = View({}) if delta is None else delta
-                content, calls, refusal, extra = (
-                    delta.content,
-                    delta.tool_calls,
-                    delta.refusal,
-                    delta.__pydantic_extra__,
-                )
-            if not (index or finish or calls or refusal or extra) and len(choices) == 1:
-                text: str | None = content
-                return text
-            tool = _chat_choice((index or 0, content, calls, refusal, extra, finish), tool, sink)
+        patiently(viewed(chunk), sink)
         return None
+
+    def patiently(chunk: Any, sink: Sink) -> None:
+        nonlocal tool
+        if chunk.usage is not None:
+            _chat_usage(chunk.usage, sink)
+        for choice in chunk.choices or ():
+            tool = _chat_choice(choice, choice.delta or View({}), tool, sink)
 
     return read
 
 
-def _chat_choice(fields: tuple[Any, ...], tool: object, sink: Sink) -> object:
-    index, content, calls, refusal, extra, finish = fields
+def _chat_choice(choice: Any, delta: Any, tool: object, sink: Sink) -> object:
+    index = choice.index or 0
     if index:
         sink.choice(index)
-    if content:
-        sink.text(content)
-    if calls:
-        tool = _chat_tools(calls, index, tool, sink)
-    if extra:
-        _chat_extra(extra, sink)
-    if refusal:
-        sink.refusal(refusal)
-    if finish:
+    if delta.content:
+        sink.text(delta.content)
+    if delta.tool_calls:
+        tool = _chat_tools(delta.tool_calls, index, tool, sink)
+    if delta.__pydantic_extra__:
+        _chat_extra(delta.__pydantic_extra__, sink)
+    if delta.refusal:
+        sink.refusal(delta.refusal)
+    if choice.finish_reason:
         if tool is not None:
             sink.tool_call_end(tool)
         tool = None
-        sink.finish(index, finish)
+        sink.finish(index, choice.finish_reason)
     return tool
 
 
