@@ -18,6 +18,7 @@ import streamgauge
 from streamgauge import names
 from streamgauge.demo import Provider
 from streamgauge.names import Outcome
+from streamgauge.recording import EndCause
 
 APP = Path(__file__).parent / "apps"
 
@@ -73,8 +74,9 @@ def test_stream_whose_reader_waits_is_never_given_up_before_or_after_it_was_cont
             pass
         handle = streamgauge.of(stream)
         assert handle is not None
-        while not handle.recorder.waiting:  # on its way into the read
-            handle.catch_up()
+        tapped = handle._tap.recorder
+        while tapped.asked < tapped.now:  # on its way into the read
+            pass
         for _ in range(3):
             clock.turn(301)
             watch.gauge.look_around()
@@ -91,7 +93,9 @@ def test_body_that_is_read_by_hand_is_dropped_and_not_abandoned_after_the_idle_l
     client, clock = clients["openai"], TickingClock()
     with watching(client=client, clock=clock) as watch:
         with client.chat.completions.with_streaming_response.create(model="m", messages=PROMPT, stream=True) as raw:
-            assert next(raw.iter_bytes(16))
+            body = raw.iter_bytes(16)
+            assert next(body)
+            assert watch.gauge.open_count == 1
             clock.turn(301)
             watch.gauge.look_around()
         assert watch.reports == []
@@ -172,6 +176,24 @@ def test_interleaved_streams_are_told_apart(clients: dict[str, Any], gauge: Watc
     assert [report.outcome for report in gauge.reports] == [Outcome.COMPLETED] * 2
     assert sorted(report.chunks for report in gauge.reports) == sorted(len(trial.seen) for trial in trials)
     assert_samples(gauge.points(), gauge.reports)
+
+
+@pytest.mark.parametrize("surface", SURFACES, ids=str)
+def test_stream_that_two_threads_end_at_once_is_told_once(
+    clients: dict[str, Any], gauge: Watch, surface: Surface
+) -> None:
+    """The end of the interpreter, the idle limit or a drop may meet the caller's own close."""
+    trial = Trial(surface, clients[surface.sdk])
+    stream = trial.open()
+    trial.read(stream, 3)
+    handle = streamgauge.of(stream)
+    assert handle is not None
+    stream.close()
+    for cause in (EndCause.EXIT, EndCause.IDLE, EndCause.DROPPED):
+        handle.seal(cause)
+    handle.discard("raw_body")
+    gauge.one(Outcome.CANCELLED)
+    assert sum(point.value for point in gauge.points()[names.INTERNAL_DROPS.name]) == 0
 
 
 def test_dropped_stream_is_not_told_while_the_application_holds_the_sinks_own_lock(clients: dict[str, Any]) -> None:

@@ -1,3 +1,4 @@
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -145,7 +146,16 @@ with l.open_ledger(sys.argv[1]) as ledger, ledger.effect("send", key=sys.argv[2]
         assert len(states(ledger)) == 12
 
 
-def test_concurrent_effects_share_a_commit(ledger):
+@pytest.fixture
+def crowded(any_url, monkeypatch):
+    """A ledger in which all writers meet at one door."""
+    with Ledger(any_url) as ledger:
+        monkeypatch.setattr(ledger._database, "_doors", ledger._database._doors[:1])
+        yield ledger
+
+
+def test_concurrent_effects_share_a_commit(crowded):
+    ledger = crowded
     commits, door = [], ledger._database._commits
     transact = door._transact
 
@@ -167,7 +177,8 @@ def test_concurrent_effects_share_a_commit(ledger):
     assert set(states(ledger).values()) == {"committed"}
 
 
-def test_a_refusal_in_a_shared_commit_is_its_own_and_spoils_nothing(ledger):
+def test_a_refusal_in_a_shared_commit_is_its_own_and_spoils_nothing(crowded):
+    ledger = crowded
     run(ledger, "taken")
     door, errors = ledger._database._commits, []
 
@@ -187,6 +198,32 @@ def test_a_refusal_in_a_shared_commit_is_its_own_and_spoils_nothing(ledger):
         thread.join()
     assert errors == [("taken", "DuplicateEffect")]
     assert states(ledger) == {"taken": "committed", "a": "committed", "b": "committed"}
+
+
+def test_a_writer_that_is_interrupted_while_it_waits_wants_nothing_and_holds_nobody_up(crowded):
+    door, waiting = crowded._database._commits, threading.main_thread().ident
+    assert waiting is not None
+    first = threading.Thread(target=run, args=(crowded, "first"))
+
+    def interrupt() -> None:
+        while len(door._queue) < 2:
+            threading.Event().wait(0.001)
+        signal.pthread_kill(waiting, signal.SIGINT)
+
+    interrupter = threading.Thread(target=interrupt)
+    door._door.acquire()
+    first.start()
+    while not door._led:
+        threading.Event().wait(0.001)
+    interrupter.start()
+    with pytest.raises(KeyboardInterrupt):
+        run(crowded, "interrupted")
+    door._door.release()
+    first.join()
+    interrupter.join()
+    run(crowded, "next")
+    assert states(crowded) == {"first": "committed", "next": "committed"}
+    assert (door._led, door._queue) == (False, [])
 
 
 @pytest.mark.parametrize("bad", ["mysql://x/y", "sqlite://", "sqlite:///:memory:", "nonsense", "", None, 7])
@@ -304,14 +341,16 @@ class Gate:
 
     def __init__(self, monkeypatch: Any) -> None:
         self.away = False
-        write = Database.write
+        for way in ("write", "post"):
+            monkeypatch.setattr(Database, way, self.guarded(getattr(Database, way)))
 
-        def guarded(database, operation):
+    def guarded(self, way: Any) -> Any:
+        def through(database, work):
             if self.away:
                 raise StoreUnavailable(database.url, "away")
-            return write(database, operation)
+            return way(database, work)
 
-        monkeypatch.setattr(Database, "write", guarded)
+        return through
 
 
 def test_with_the_memory_policy_effects_run_loudly_and_are_written_when_the_store_is_back(url, monkeypatch, caplog):

@@ -159,7 +159,7 @@ EXIT_PATHS = (
             "            if self._sealed:\n                return\n            self._sealed = True\n        if self._tap.broken:",
             "            self._sealed = True\n        if self._tap.broken:",
         ),
-        exits("break and drop", PLAIN, "sync"),
+        f"{HELD}test_stream_that_two_threads_end_at_once_is_told_once",
     ),
     row(
         "exit paths: a close after the end marker is completed",

@@ -1,7 +1,8 @@
 """The database behind the ledger: opened safely, written in whole transactions, its failures named.
 
 Comes in: a URL and functions that work on a connection. Goes out: their results, durable. On SQLite concurrent writers
-share one transaction and one fsync (group commit); PostgreSQL does that by itself. May not know what is written.
+share one transaction and one fsync (group commit). PostgreSQL shares the fsync by itself; there, writes that need no
+answer share a transaction and a round trip. May not know what is written.
 
 Every write may be run more than once when a connection is lost or a lock race is lost: a function passed to `write`
 must recognise its own earlier success.
@@ -11,7 +12,8 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -20,7 +22,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from streamgauge.errors import LedgerError
 from streamgauge.ledger import migrations
-from streamgauge.ledger.errors import EffectInputError, StoreUnavailable
+from streamgauge.ledger.errors import EffectInputError, Mistaken, StoreUnavailable
+from streamgauge.ledger.prepared import Write, apply
 
 T = TypeVar("T")
 Operation = Callable[[sa.Connection], T]
@@ -30,6 +33,9 @@ _RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "23505"})
 
 _CONNECTION_LOST = ("08", "57P")
 """Classes of SQL states: the connection is gone, or the server takes it away."""
+
+_DOORS = 2
+"""Group commits side by side on PostgreSQL: while it forces one to disk it can already work on the next."""
 
 _RETRIES = 5
 _BACKENDS = ("sqlite", "postgresql")
@@ -60,7 +66,8 @@ class Database:
         self._engine = self._sqlite_engine() if sqlite else self._postgresql_engine()
         driver: Any = self._engine.dialect.dbapi
         self._driver_error: type[Exception] = driver.Error
-        self._commits: GroupCommit | None = GroupCommit(self._engine) if sqlite else None
+        self._commits = GroupCommit(self._engine, _transact if sqlite else _post)
+        self._doors = [self._commits, *(GroupCommit(self._engine, _post) for _ in range(0 if sqlite else _DOORS - 1))]
 
     def _sqlite_engine(self) -> sa.Engine:
         engine = sa.create_engine(self._url, connect_args={"timeout": self._busy_timeout, "check_same_thread": False})
@@ -110,10 +117,15 @@ class Database:
 
     def write(self, operation: Operation[T]) -> T:
         """Run `operation`; when this returns, what it wrote is on disk."""
-        commits = self._commits
-        if commits is not None:
-            return self._guarded(lambda: commits.run(operation))
+        if self.dialect == "sqlite":
+            result: T = self._guarded(lambda: self._commits.run(operation))
+            return result
         return self._guarded(lambda: self._transaction(operation))
+
+    def post(self, writes: Sequence[Write]) -> None:
+        """Run `writes`, all or none; when this returns, they are on disk. Raises `Mistaken`."""
+        operation = writes if self.dialect == "postgresql" else partial(apply, writes=writes)
+        self._guarded(lambda: min(self._doors, key=GroupCommit.crowd).run(operation))
 
     def _transaction(self, operation: Operation[T]) -> T:
         with self._engine.begin() as connection:
@@ -138,13 +150,13 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         _opened.discard(self)
-        if self._commits is not None:
-            self._commits.close()
+        for door in self._doors:
+            door.close()
         self._engine.dispose()
 
     def _after_fork(self) -> None:
         """A child has no business with its parent's connections: leave them open, untouched, and open its own."""
-        _left_behind.append((self._engine, self._commits))
+        _left_behind.append((self._engine, self._doors))
         self._engine.dispose(close=False)
         self._open()
 
@@ -217,13 +229,15 @@ def _reason(error: Exception) -> str:
 
 
 class _Ticket:
-    """One operation on its way through a group commit."""
+    """One operation on its way through a group commit; `turn` is released when it is done, or when it is to lead."""
 
-    def __init__(self, operation: Operation[Any]) -> None:
-        self.operation = operation
-        self.done = False
+    def __init__(self, operation: Any) -> None:
+        self.operation: Any = operation
+        self.done = self.leads = False
         self.result: Any = None
         self.error: BaseException | None = None
+        self.turn = threading.Lock()
+        self.turn.acquire()
 
     def outcome(self) -> Any:
         if self.error is not None:
@@ -232,20 +246,22 @@ class _Ticket:
 
 
 class GroupCommit:
-    """Lets writers share a transaction: whoever finds the door free takes everybody who waits along.
+    """Lets writers share a transaction: one leads, and takes everybody along who waits when it begins.
 
-    While one transaction is being forced to disk the others queue up, and the next leader commits them all at once.
-    Needs no thread of its own, so a lone writer pays nothing for it. Keeps one connection to itself.
+    While one transaction is being forced to disk the others queue up; the first of them leads the next one, and
+    commits them all at once. Needs no thread of its own, so a lone writer pays nothing for it. Keeps one connection to
+    itself.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: sa.Engine, transact: Callable[[sa.Connection, list[_Ticket]], None]) -> None:
+        self._engine, self._transact = engine, transact
         self._door = threading.Lock()
         self._queue_lock = threading.Lock()
         self._queue: list[_Ticket] = []
+        self._led = False
         self._connection: sa.Connection | None = None
 
-    def run(self, operation: Operation[T]) -> T:
+    def run(self, operation: Any) -> Any:
         """Run `operation` in the next transaction.
 
         Returns when that is on disk, raises what it or the commit raised.
@@ -253,25 +269,52 @@ class GroupCommit:
         ticket = _Ticket(operation)
         with self._queue_lock:
             self._queue.append(ticket)
-        with self._door:
+            first, self._led = not self._led, True
+        try:
+            if not first:
+                ticket.turn.acquire()
             if not ticket.done:
+                ticket.leads = True
                 self._lead()
-        result: T = ticket.outcome()
-        return result
+        finally:
+            self._leave(ticket)
+        return ticket.outcome()
+
+    def crowd(self) -> int:
+        """How many wait here, or lead."""
+        return len(self._queue) + self._led
 
     def _lead(self) -> None:
-        with self._queue_lock:
-            batch, self._queue = self._queue, []
+        batch: list[_Ticket] = []
         try:
-            self._commit(batch)
+            with self._door:
+                with self._queue_lock:
+                    batch, self._queue = self._queue, []
+                self._commit(batch)
         except Exception as error:
             for ticket in batch:
                 ticket.done, ticket.error = True, ticket.error or error
-        except BaseException:
-            # The leader was interrupted, the others were not: they lead themselves once the door is free.
+        finally:
+            # if the leader was interrupted the others were not: they are led by one of themselves
             with self._queue_lock:
-                self._queue = [ticket for ticket in batch if not ticket.done] + self._queue
-            raise
+                self._queue = [ticket for ticket in batch if not (ticket.done or ticket.leads)] + self._queue
+            for ticket in batch:
+                if ticket.done:
+                    ticket.turn.release()
+
+    def _leave(self, ticket: _Ticket) -> None:
+        """Let the next one lead; whoever was interrupted before it was done no longer wants anything."""
+        following = None
+        with self._queue_lock:
+            if not ticket.done and ticket in self._queue:
+                self._queue.remove(ticket)
+            if ticket.leads:
+                following = self._queue[0] if self._queue else None
+                self._led = following is not None
+            if following is not None:
+                following.leads = True
+        if following is not None:
+            following.turn.release()
 
     def _commit(self, batch: list[_Ticket]) -> None:
         connection = self._connection or self._engine.connect()
@@ -286,37 +329,75 @@ class GroupCommit:
         for ticket in batch:
             ticket.done = True
 
-    def _transact(self, connection: sa.Connection, batch: list[_Ticket]) -> None:
-        """Begin and commit on the driver itself.
-
-        SQLAlchemy's own begin, if an operation causes it, finds a transaction.
-        """
-        driver: Any = connection.connection.driver_connection
-        driver.execute("BEGIN IMMEDIATE")
-        for ticket in batch:
-            self._perform(connection, driver, ticket, alone=len(batch) == 1)
-        driver.commit()
-        if connection.in_transaction():
-            connection.commit()
-
-    def _perform(self, connection: sa.Connection, driver: Any, ticket: _Ticket, *, alone: bool) -> None:
-        """What an operation that is refused has written must not go to disk with the others."""
-        if not alone:
-            driver.execute("SAVEPOINT operation")
-        try:
-            ticket.error, ticket.result = None, ticket.operation(connection)
-        except LedgerError as error:
-            ticket.error = error
-            driver.execute("ROLLBACK" if alone else "ROLLBACK TO operation")
-        if not alone:
-            driver.execute("RELEASE operation")
-
     def close(self) -> None:
         """Give the connection back."""
         with self._door:
             if self._connection is not None:
                 self._connection.close()
             self._connection = None
+
+
+def _transact(connection: sa.Connection, batch: list[_Ticket]) -> None:
+    """Whole operations in one transaction of SQLite.
+
+    Begin and commit go to the driver itself; SQLAlchemy's own begin, if an operation causes it, finds a transaction.
+    """
+    driver: Any = connection.connection.driver_connection
+    driver.execute("BEGIN IMMEDIATE")
+    for ticket in batch:
+        _perform(connection, driver, ticket, alone=len(batch) == 1)
+    driver.commit()
+    if connection.in_transaction():
+        connection.commit()
+
+
+def _perform(connection: sa.Connection, driver: Any, ticket: _Ticket, *, alone: bool) -> None:
+    """What an operation that is refused has written must not go to disk with the others."""
+    if not alone:
+        driver.execute("SAVEPOINT operation")
+    try:
+        ticket.error, ticket.result = None, ticket.operation(connection)
+    except LedgerError as error:
+        ticket.error = error
+        driver.execute("ROLLBACK" if alone else "ROLLBACK TO operation")
+    if not alone:
+        driver.execute("RELEASE operation")
+
+
+def _post(connection: sa.Connection, batch: list[_Ticket]) -> None:
+    """Writes that wait for no answer, in one round trip to PostgreSQL.
+
+    Outside a transaction block what is sent at once is one transaction. If it fails, each operation goes alone, to
+    learn whose fault it was. They go in the order of their keys: two processes wait for each other, never in a circle.
+    """
+    driver: Any = connection.connection.driver_connection
+    driver.autocommit = True
+    writes = sorted((ticket.operation for ticket in batch), key=lambda writes: str(writes[0][1].get("key", "")))
+    try:
+        _send(connection, driver, [write for writes_ in writes for write in writes_])
+    except driver.Error as error:
+        if driver.closed or driver.broken:
+            raise
+        if len(batch) > 1:
+            for ticket in batch:
+                _post(connection, [ticket])
+        else:
+            batch[0].error = Mistaken() if getattr(error, "sqlstate", None) in _NOT_AS_KNOWN else error
+
+
+def _send(connection: sa.Connection, driver: Any, writes: Sequence[Write]) -> None:
+    """As one text: each statement of its own would cost the driver several times as much, and the lock of the
+    interpreter, for which everybody waits here.
+    """
+    from psycopg import ClientCursor  # who has only SQLite has no psycopg
+
+    cursor: Any = ClientCursor(driver)
+    texts = (cursor.mogrify(*statement.strictly(connection, values)) for statement, values in writes)
+    cursor.execute("; ".join(texts), prepare=False)
+
+
+_NOT_AS_KNOWN = frozenset({"23505", "22012"})
+"""A row that is there already, and the division by the number of rows that are not there."""
 
 
 _opened: "weakref.WeakSet[Database]" = weakref.WeakSet()

@@ -14,33 +14,59 @@ from typing import Any
 import sqlalchemy as sa
 
 from streamgauge.ledger.entry import Entry, StreamRow
+from streamgauge.ledger.errors import Mistaken
 from streamgauge.ledger.states import EffectState
 from streamgauge.ledger.tables import effects, streams
 
 
 class Prepared:
-    """One statement; `run` gives the driver's cursor."""
+    """One statement; `run` gives the driver's cursor.
 
-    def __init__(self, statement: sa.Executable, suffix: str = "") -> None:
+    `suffix` turns an error into a row less; `strict`, made from the statement without it, an unexpected number of rows
+    into an error, for a driver that is to go on without looking. `one`: exactly one row has to be touched.
+    """
+
+    def __init__(
+        self, statement: sa.Executable, suffix: str = "", *, strict: str | None = None, one: bool = False
+    ) -> None:
+        self.one = one
         self._statement = statement
-        self._suffix = suffix
-        self._compiled: dict[str, tuple[str, tuple[str, ...] | None]] = {}
+        self._suffix, self._strict = suffix, strict or "{}"
+        self._compiled: dict[str, tuple[str, str, tuple[str, ...] | None]] = {}
 
     def run(self, connection: sa.Connection, values: Mapping[str, Any]) -> Any:
         """Run once."""
-        sql, names = self._for(connection)
+        sql, _, names = self._for(connection)
         cursor: Any = connection.connection.cursor()
         cursor.execute(sql, values if names is None else [values[name] for name in names])
         return cursor
 
-    def _for(self, connection: sa.Connection) -> tuple[str, tuple[str, ...] | None]:
+    def strictly(self, connection: sa.Connection, values: Mapping[str, Any]) -> tuple[str, Any]:
+        """The strict form and its values, as the driver takes them."""
+        _, sql, names = self._for(connection)
+        return sql, values if names is None else [values[name] for name in names]
+
+    def _for(self, connection: sa.Connection) -> tuple[str, str, tuple[str, ...] | None]:
         dialect = connection.dialect
         found = self._compiled.get(dialect.name)
         if found is None:
             compiled = self._statement.compile(dialect=dialect)  # type: ignore[attr-defined]
             names = None if compiled.positiontup is None else tuple(compiled.positiontup)
-            found = self._compiled[dialect.name] = (str(compiled) + self._suffix, names)
+            sql = str(compiled)
+            found = self._compiled[dialect.name] = (sql + self._suffix, self._strict.format(sql), names)
         return found
+
+
+Write = tuple[Prepared, Mapping[str, Any]]
+"""A statement and its values."""
+
+
+def apply(connection: sa.Connection, writes: Sequence[Write]) -> None:
+    """Run `writes`; raises `Mistaken` where a row is not what it was taken for."""
+    with batch(connection):
+        cursors = [(statement, statement.run(connection, values)) for statement, values in writes]
+    if any(statement.one and cursor.rowcount != 1 for statement, cursor in cursors):
+        raise Mistaken
 
 
 def batch(connection: sa.Connection) -> AbstractContextManager[object]:
@@ -72,10 +98,21 @@ def stream_from(row: Sequence[Any]) -> StreamRow:
 
 def values_of(entry: Entry) -> dict[str, Any]:
     """The columns of an entry, as the driver takes them."""
-    values = dict(zip(_ENTRY_NAMES, _VALUES(entry), strict=True))
-    values["state"] = str(entry.state)
+    return _encoded(dict(zip(_ENTRY_NAMES, _VALUES(entry), strict=True)))
+
+
+def changes_of(known: Entry, entry: Entry) -> dict[str, Any]:
+    """The columns in which `entry` is not what it was, as the driver takes them."""
+    pairs = zip(_ENTRY_NAMES, _VALUES(known), _VALUES(entry), strict=True)
+    return _encoded({name: value for name, before, value in pairs if value is not before and value != before})
+
+
+def _encoded(values: dict[str, Any]) -> dict[str, Any]:
+    if "state" in values:
+        values["state"] = str(values["state"])
     for name in ("args_view", "result"):
-        values[name] = None if values[name] is None else json.dumps(values[name])
+        if values.get(name) is not None:
+            values[name] = json.dumps(values[name])
     return values
 
 

@@ -50,6 +50,14 @@ class Store:
         self._publish(facts)
         return result
 
+    def post(self, work: Callable[[Journal], T]) -> T:
+        """Run `work`, which only writes, and send what it wrote without looking; then tell its facts."""
+        journal = Journal(None)
+        result = work(journal)
+        self.database.post(journal.writes())
+        self._publish(journal.facts)
+        return result
+
     def admit(self, wanted: Entry, mode: str, fence_mode: str, source: Source) -> Entry:
         """Write the intent down and, if policy, approval and fence allow, the start.
 
@@ -57,7 +65,7 @@ class Store:
         """
         admit = admission.admit
         try:
-            answer = self.write(lambda journal: admit(journal, wanted, mode, fence_mode, source, look=False))
+            answer = self._blindly(wanted)(lambda journal: admit(journal, wanted, mode, fence_mode, source, look=False))
         except Mistaken:
             answer = self.write(lambda journal: admit(journal, wanted, mode, fence_mode, source, look=True))
         if isinstance(answer, EffectRefused):
@@ -67,9 +75,13 @@ class Store:
     def settle(self, entry: Entry, step: Step, at_ns: int, **values: Any) -> Entry:
         """Write down what became of a started effect, on the word of the process that ran it."""
         try:
-            return self.write(lambda journal: _settle(journal, entry, entry, step, at_ns, values))
+            return self._blindly(entry)(lambda journal: _settle(journal, entry, entry, step, at_ns, values))
         except Mistaken:
             return self.write(lambda journal: _settle(journal, entry, _look_again(journal, entry), step, at_ns, values))
+
+    def _blindly(self, entry: Entry) -> Callable[[Callable[[Journal], T]], T]:
+        """Where no stream has to be looked at nothing is read, so nothing has to be waited for but the disk."""
+        return self.post if entry.stream_ref is None else self.write
 
     def decide(self, key: str, step: Step, by: str, at_ns: int, args_hash: str | None) -> Entry:
         """Approve or deny a waiting effect; an approval for other arguments is refused and recorded."""

@@ -83,7 +83,12 @@ effects = sa.Table(
     sa.Column("next_probe_ns", _NS, nullable=False),
     sa.Column("claim_ns", _NS, nullable=False),
     sa.Index("streamgauge_effect_state", "state", "next_probe_ns"),
-    sa.Index("streamgauge_effect_stream", "stream_ref"),
+    sa.Index(
+        "streamgauge_effect_stream",
+        "stream_ref",
+        sqlite_where=sa.text("stream_ref IS NOT NULL"),
+        postgresql_where=sa.text("stream_ref IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 
