@@ -20,7 +20,6 @@ from tests.slo.conftest import find_tools
 from streamgauge.slo import replay
 from streamgauge.slo.rehearsal import Rehearsal
 
-DRAWN = {"timeseries", "stat", "bargauge", "table"}
 CELL, GAP, MARGIN, TITLE = 38, 8, 16, 40
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -62,7 +61,8 @@ README: Mapping[str, Picture] = {
 def bundle(directory: Path) -> None:
     """The page's program and style, as one file each."""
     (directory / "node_modules").symlink_to(node.modules() / "node_modules")
-    shutil.copy(node.SOURCES / "draw.jsx", directory / "draw.jsx")
+    for source in ("draw.jsx", "grids.jsx"):
+        shutil.copy(node.SOURCES / source, directory / source)
     options = (
         "--bundle",
         "--format=esm",
@@ -122,7 +122,7 @@ CHOSEN = {"slo": "stream-availability"}
 
 
 def place(board: reading.Json, picture: Picture) -> tuple[list[reading.Json], int]:
-    """Panels that can be drawn, line by line, each line stretched to the full width; and the height of the page."""
+    """Panels line by line, each line stretched to the full width; and the height of the page."""
     top, placed = (MARGIN + TITLE if picture.title else MARGIN), []
     for title, lines in rows(board, picture):
         placed.append({"panel": title, "place": {"left": MARGIN, "top": top, "width": 0, "height": CELL}})
@@ -134,7 +134,7 @@ def place(board: reading.Json, picture: Picture) -> tuple[list[reading.Json], in
 
 
 def rows(board: reading.Json, picture: Picture) -> Iterator[tuple[reading.Json, list[Line]]]:
-    """Rows with the lines of panels that are wanted and can be drawn; a repeated row once per model."""
+    """Rows with the lines of panels that are wanted; a repeated row once per model."""
     for title, lines in _rows(board, picture):
         if "repeat" not in title:
             yield title, lines
@@ -152,7 +152,7 @@ def _rows(board: reading.Json, picture: Picture) -> Iterator[tuple[reading.Json,
             if lines:
                 yield title, list(lines.values())
             title, lines = panel, {}
-        elif panel["type"] in DRAWN and picture.wanted({**panel, "row": title["title"]}):
+        elif picture.wanted({**panel, "row": title["title"]}):
             lines.setdefault(panel["gridPos"]["y"], []).append(panel)
 
 

@@ -132,7 +132,6 @@ EFFECTS: Mapping[str, float] = {
     "unknown": 0.008,
     "reconciled_committed": 0.005,
     "compensated": 0.004,
-    "undeclared": 0.002,
 }
 RECONCILED: Mapping[str, float] = {
     "consistent": 0.88,
@@ -255,6 +254,8 @@ def _effects(spelling: Spelling) -> Iterator[Series]:
             spelling,
             objectives,
         )
+    in_the_dark = {names.EFFECT_CLASS: "destructive", names.EFFECT_STATE: "undeclared"}
+    yield counter(names.EFFECTS_TOTAL, in_the_dark, lambda minute: 0.03 * wave(minute), spelling)
     for verdict, part in RECONCILED.items():
         labels = {names.RECONCILIATION_VERDICT: verdict}
         yield counter(names.RECONCILIATIONS_TOTAL, labels, _scaled(lambda minute: 9 * wave(minute), part), spelling)

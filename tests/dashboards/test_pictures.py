@@ -30,7 +30,14 @@ def test_every_panel_of_the_picture_is_drawn(name, page, prometheus, tmp_path):
     assert [title for title, kind in wanted.items() if SIGNS[kind] not in drawn[title]] == []
 
 
-SIGNS = {"timeseries": "uplot", "stat": "<span", "bargauge": "Bar gauge value", "table": 'role="row"'}
+SIGNS = {
+    "timeseries": "uplot",
+    "heatmap": "uplot",
+    "state-timeline": "uplot",
+    "stat": "<span",
+    "bargauge": "Bar gauge value",
+    "table": 'role="row"',
+}
 """What Grafana's component leaves in the page when it has drawn something."""
 
 

@@ -59,6 +59,8 @@ FOLLOW_UPS: Mapping[str, str] = {
     FollowUp.DISCARDED: PURPLE,
 }
 WINDOWS: Mapping[str, str] = {"5m": SKY, "30m": YELLOW, "1h": BLUE, "6h": ORANGE, "3d": PURPLE}
+PERIODS: Mapping[str, str] = dict.fromkeys(("7d", "28d", "30d", "90d"), TEAL)
+
 QUANTILES: Mapping[str, str] = {"p50": SKY, "p90": BLUE, "p95": YELLOW, "p99": ORANGE}
 
 BY_SERIES = "palette-colorblind"
@@ -117,6 +119,17 @@ def fixed(colour: str) -> dict[str, str]:
 def colours(table: Mapping[str, str]) -> list[dict[str, Any]]:
     """One override per name: the same thing has the same colour in every panel."""
     return [named(str(name), {"color": fixed(colour)}) for name, colour in table.items()]
+
+
+DASHED: Mapping[str, Any] = {"custom.lineStyle": {"fill": "dash", "dash": [8, 6]}}
+
+
+def lines(known: Iterable[str]) -> list[dict[str, Any]]:
+    """Colours for lines with these names, however many; dashes tell the second round from the first."""
+    return [
+        named(name, {"color": fixed(PALETTE[index % len(PALETTE)]), **(DASHED if index >= len(PALETTE) else {})})
+        for index, name in enumerate(known)
+    ]
 
 
 def told_apart(legends: Iterable[str]) -> list[dict[str, Any]]:

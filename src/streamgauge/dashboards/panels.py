@@ -255,8 +255,10 @@ def table(
     return _modern("table", frame, defaults, options, overrides)
 
 
-def heatmap(title: str, about: About, query: Query, *, unit: str, size: tuple[int, int] = (12, 8)) -> Modern:
-    """A histogram over time, a row per bucket."""
+def heatmap(
+    title: str, about: About, query: Query, *, unit: str, size: tuple[int, int] = (12, 8), sparse: bool = False
+) -> Modern:
+    """A histogram over time, a row per bucket; over longer steps when its events are `sparse`."""
     query.form, query.legend = "heatmap", "{{le}}"
     scale = {"type": "linear"}
     hidden = {"hideFrom": {"legend": False, "tooltip": False, "viz": False}, "scaleDistribution": scale}
@@ -282,7 +284,8 @@ def heatmap(title: str, about: About, query: Query, *, unit: str, size: tuple[in
         "yAxis": {"axisPlacement": "left", "unit": unit, "reverse": False},
     }
     defaults = {**_plain_defaults(unit, (None, None), ()), "custom": hidden}
-    return _modern("heatmap", _frame(title, about, [query], size), defaults, options)
+    frame = {**_frame(title, about, [query], size), "interval": SPARSE if sparse else None}
+    return _modern("heatmap", frame, defaults, options)
 
 
 def state_timeline(

@@ -29,13 +29,12 @@ def quantiles(metric: Metric, *matchers: str) -> list[Query]:
 
 def truth_lines() -> list[dict[str, Any]]:
     """The two readings in their colours, what lies between them filled."""
-    dashes = {"fill": "dash", "dash": [8, 6]}
     return [
         named(
             "HTTP says",
             {
                 "color": look.fixed(look.GREY),
-                "custom.lineStyle": dashes,
+                **look.DASHED,
                 "custom.fillBelowTo": "users got",
                 "custom.fillOpacity": 25,
             },
@@ -56,9 +55,9 @@ def stopped_beside(title: str, size: tuple[int, int], *shown: dict[str, Any]) ->
         ask(share(rate(names.FOLLOW_UPS, where(names.FOLLOW_UP, word)), ended), shown_as)
         for shown_as, word in followed.items()
     ]
-    dashes = {"custom.lineStyle": {"fill": "dash", "dash": [8, 6]}}
     dashed = [
-        named(shown_as, {**dashes, "color": look.fixed(look.FOLLOW_UPS[word])}) for shown_as, word in followed.items()
+        named(shown_as, {**look.DASHED, "color": look.fixed(look.FOLLOW_UPS[word])})
+        for shown_as, word in followed.items()
     ]
     return time_series(
         title,

@@ -1,6 +1,6 @@
 // Draws a dashboard's panels with Grafana's own components on one static page: what a browser needs to make a picture.
-// `window.BOARD` holds the panels, the answers of Prometheus and the time range. Types that @grafana/ui does not have
-// (heatmap, state timeline) are not drawn; their neighbours take their place.
+// `window.BOARD` holds the panels, the answers of Prometheus and the time range. Heatmap and state timeline are no part of
+// @grafana/ui: `grids.jsx` stands in for them.
 import '@fontsource/inter/400.css';
 import '@fontsource/inter/500.css';
 import {
@@ -24,6 +24,7 @@ import { TableNG } from '@grafana/ui/unstable';
 import { useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { firstValueFrom } from 'rxjs';
+import { heatmap, stateTimeline } from './grids';
 
 const { title, panels, from, to } = window.BOARD;
 const theme = createTheme({ colors: { mode: 'dark' } });
@@ -100,6 +101,8 @@ async function dataOf({ panel, answers, step }) {
 }
 
 const DRAWN = {
+  heatmap: (given) => heatmap({ ...given, timeRange, theme }),
+  'state-timeline': (given) => stateTimeline({ ...given, timeRange, theme }),
   timeseries: ({ panel, data, width, height }) => (
     <TimeSeries frames={data} structureRev={1} width={width} height={height} timeRange={timeRange} timeZone="utc" legend={panel.options.legend} options={panel.options} />
   ),

@@ -76,7 +76,7 @@ def _side_by_side() -> Row:
                 ),
                 [now(expr) for expr in columns],
                 transformations=[{"id": "merge", "options": {}}, look.renamed(_COLUMNS, _COLUMNS)],
-                size=(24, 9),
+                size=(24, 7),
                 sort=("Streams", True),
                 overrides=[
                     named("Model", {"links": [there]}),

@@ -197,6 +197,7 @@ def _does_it_stop(options: Options) -> Row:
                 ask(buckets(names.UPSTREAM_CLOSE)),
                 unit="s",
                 size=(8, 8),
+                sparse=True,
             ),
             time_series(
                 "Closed, late, unverified",

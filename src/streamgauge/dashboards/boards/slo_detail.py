@@ -177,7 +177,7 @@ def _burn() -> Row:
         unit="short",
         size=(8, 9),
         steps=((None, look.BLUE), (1, look.ORANGE)),
-        overrides=look.colours(look.WINDOWS),
+        overrides=look.colours({**look.WINDOWS, **look.PERIODS}),
     )
     return Row("Burn rate against the thresholds of this objective's alerts", (*map(_against, _DUE), every))
 
@@ -187,7 +187,7 @@ _DUE = {"page": "a page calls somebody now", "ticket": "a ticket waits for worki
 
 def _against(severity: str) -> object:
     waits = ask(recorded(rules.THRESHOLD, THIS, f'severity="{severity}"'), "above this in {{window}} and {{short}}")
-    dashes = {"custom.lineStyle": {"fill": "dash", "dash": [8, 6]}, "custom.lineWidth": 1}
+    dashes = {**look.DASHED, "custom.lineWidth": 1}
     thresholds = [
         look.like(f"^above this in {window_} ", {**dashes, "color": look.fixed(colour)})
         for window_, colour in look.WINDOWS.items()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from streamgauge import slo
 from streamgauge.dashboards import links, look, uids
 from streamgauge.dashboards.board import Board, Options, Row
 from streamgauge.dashboards.look import NONE_IS_WELL, named
@@ -26,7 +27,7 @@ _COLUMNS = {
     "Value #F": "Exhausted in",
     "Value #G": "Events",
     "Value #H": "Alerts",
-    "Value #I": "Towards a page",
+    "Value #I": "Of a page",
 }
 
 
@@ -153,7 +154,7 @@ def _objectives() -> Row:
                 About(
                     "One line per objective over its own period: SLI and target, share of the budget left, "
                     "burn rate (1 spends the budget in exactly one period), time until it is gone, events "
-                    "counted, alerts firing, and how far the burn rate is towards what its own page waits for.",
+                    "counted, alerts firing, and how much of the burn rate that its own page waits for is reached.",
                     "click an objective for its detail; start with the least budget left.",
                 ),
                 [now(expr) for expr in values],
@@ -211,11 +212,14 @@ def _columns() -> list[dict[str, Any]]:
         named("Burn 6h", burn),
         named("Exhausted in", {"unit": "s"}),
         named("Events", {"unit": "short", "decimals": 0}),
-        named(
-            "Towards a page", {"unit": "percentunit", "decimals": 0, **coloured, "thresholds": look.thresholds(_DUE)}
-        ),
+        named("Of a page", {"unit": "percentunit", "decimals": 0, **coloured, "thresholds": look.thresholds(_DUE)}),
         named("Alerts", {**alerts, "thresholds": look.thresholds(NONE_IS_WELL)}),
     ]
+
+
+def _lines() -> list[dict[str, Any]]:
+    """The shipped objectives have more lines than the palette has colours: those beyond it are dashed."""
+    return look.lines(objective.name for objective in slo.load())
 
 
 _DUE: look.Steps = ((None, look.BLUE), (1, look.VERMILLION))
@@ -235,6 +239,7 @@ def _history() -> Row:
                 unit="percentunit",
                 steps=((None, look.BLUE), (0, look.VERMILLION)),
                 bounds=(None, 1),
+                overrides=_lines(),
             ),
             time_series(
                 "Towards a page",
@@ -246,6 +251,7 @@ def _history() -> Row:
                 [ask(nearest("page"), "{{slo}}")],
                 unit="percentunit",
                 steps=_DUE,
+                overrides=_lines(),
             ),
             time_series(
                 "Bad events in five minutes",
@@ -256,6 +262,7 @@ def _history() -> Row:
                 [ask(f"sum {_BY} ({recorded(rules.BAD_TILE)})", "{{slo}}")],
                 unit="short",
                 stack=True,
+                overrides=_lines(),
             ),
             time_series(
                 "Events counted in five minutes",
@@ -265,6 +272,7 @@ def _history() -> Row:
                 ),
                 [ask(f"sum {_BY} ({recorded(rules.TOTAL_TILE)})", "{{slo}}")],
                 unit="short",
+                overrides=_lines(),
             ),
         ),
     )
