@@ -3,13 +3,16 @@
 import importlib
 import json
 import sys
+import traceback
 from pathlib import Path
 
 import click
 
+from streamgauge.errors import ConfigError
 from streamgauge.gauge.doctor import Diagnosis, Instrumentation, examine
 
 _WIDTH = 14
+_HINT = "Seen in this process alone: --import MODULE adds what a module of your application switches on and sets up."
 
 
 @click.command()
@@ -25,10 +28,26 @@ def command(as_json: bool, modules: tuple[str, ...]) -> None:
     """Look at SDKs, other instrumentations, settings and providers; exit status 1 when there is something to do."""
     sys.path.insert(0, str(Path.cwd()))
     for module in modules:
-        importlib.import_module(module)
+        _import(module)
     diagnosis = examine()
-    click.echo(json.dumps(diagnosis.to_dict(), indent=2) if as_json else _said(diagnosis))
+    if as_json:
+        click.echo(json.dumps(diagnosis.to_dict(), indent=2))
+    else:
+        click.echo(_said(diagnosis) if modules else f"{_said(diagnosis)}\n\n{_HINT}")
     sys.exit(0 if diagnosis.healthy else 1)
+
+
+def _import(module: str) -> None:
+    try:
+        importlib.import_module(module)
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        raise ConfigError(
+            "--import",
+            module,
+            f"a module that can be imported from here; it raised {type(error).__name__}: {error}",
+            f"{frames[-1].filename}, line {frames[-1].lineno}",
+        ) from None
 
 
 def _said(diagnosis: Diagnosis) -> str:
@@ -43,6 +62,9 @@ def _said(diagnosis: Diagnosis) -> str:
 
 
 def _line(other: Instrumentation) -> str:
-    double = "one more span for every call" if other.doubles else "no second span for observed streams"
+    more = (
+        "one more span for every call" if other.state == "active" else "one more span for every call, once switched on"
+    )
+    double = more if other.doubles else "no second span for observed streams"
     release = f"{other.distribution} {other.version}" if other.distribution else other.module
     return f"{other.sdk:{_WIDTH}}{other.state:{_WIDTH}}{other.name}, {release}: {double}"

@@ -58,7 +58,9 @@ class Sdk:
 
 @dataclass(frozen=True, slots=True)
 class Instrumentation:
-    """Another instrumentation of an SDK: what it is, whether it is active, what it patches and how to switch it off."""
+    """Another instrumentation of an SDK: what it is, whether it is active, what it patches and how to switch it off.
+
+    `entry_point` is the name by which `opentelemetry-instrument` knows it, if it does."""
 
     name: str
     sdk: str
@@ -69,6 +71,7 @@ class Instrumentation:
     patches: tuple[str, ...]
     doubles: bool
     switch_off: str
+    entry_point: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +131,18 @@ def _instrumentations() -> Iterator[Instrumentation]:
 
 
 def _listed(entry: EntryPoint, sdk: str, patches: tuple[str, ...]) -> Instrumentation:
-    off = entry.name in {name.strip() for name in environ.get(DISABLED, "").split(",")} or environ.get(DISABLED) == "*"
+    off = entry.name in _disabled() or environ.get(DISABLED) == "*"
     state = "active" if patches else "disabled" if off else "installed"
-    way = f"{DISABLED}={entry.name}, or leave out {entry.module}.{entry.attr}().instrument()"
+    way = f"leave out {entry.module}.{entry.attr}().instrument()"
     dist = entry.dist
     name, release = (dist.name, dist.version) if dist is not None else (None, None)
     product = _product(entry.module)
-    return Instrumentation(product, sdk, entry.module, name, release, state, patches, state != "disabled", way)
+    doubles = state != "disabled"
+    return Instrumentation(product, sdk, entry.module, name, release, state, patches, doubles, way, entry.name)
+
+
+def _disabled() -> list[str]:
+    return [name for part in environ.get(DISABLED, "").split(",") if (name := part.strip())]
 
 
 def _unlisted(root: str, sdk: str, patches: tuple[str, ...]) -> Instrumentation:
@@ -248,7 +256,10 @@ def _on_sdks(sdks: Iterable[Sdk]) -> Iterator[str]:
 
 
 def _on_doubles(others: Iterable[Instrumentation]) -> Iterator[str]:
-    for other in sorted(others, key=lambda other: other.state):
-        if other.doubles:
-            when = "has" if other.state == "active" else "will have, once it is switched on,"
-            yield f"every {other.sdk} call {when} a second span, by {other.name}: {other.switch_off}"
+    double = sorted((other for other in others if other.doubles), key=lambda other: other.state)
+    known = [other.entry_point for other in double if other.entry_point]
+    together = ",".join(dict.fromkeys((*_disabled(), *known)))  # one variable for all: each line names the whole of it
+    for other in double:
+        when = "has" if other.state == "active" else "will have, once it is switched on,"
+        automatic = f"; under opentelemetry-instrument, set {DISABLED}={together}" if other.entry_point else ""
+        yield f"every {other.sdk} call {when} a second span, by {other.name}: {other.switch_off}{automatic}"
