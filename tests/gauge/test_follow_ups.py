@@ -88,5 +88,6 @@ def test_what_cannot_be_told_is_logged_and_never_raised(
     assert counted(gauge) == {}
 
 
-def test_without_a_gauge_nothing_happens() -> None:
-    assert streamgauge.followed_up("0123456789abcdef", "reprompted") is None
+def test_without_a_gauge_nothing_happens(caplog: pytest.LogCaptureFixture) -> None:
+    streamgauge.followed_up("0123456789abcdef", "reprompted")
+    assert caplog.text == ""
