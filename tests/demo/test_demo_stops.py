@@ -42,6 +42,18 @@ def test_every_press_is_recorded_as_it_was(pressed: dict[str, Stopped]) -> None:
     assert positions == {"before_dispatch", "in_flight", "after_commit"}
 
 
+def test_before_during_and_after_are_three_verdicts_until_the_mail_server_was_asked(
+    pressed: dict[str, Stopped],
+) -> None:
+    told = {name: (stopped.at_stop, stopped.recorded.verdict) for name, stopped in pressed.items() if stopped.recorded}
+    assert told == {
+        "before": ("clean", "clean"),
+        "during": ("partial_commit", "partial_commit"),
+        "during_lost": ("unknown", "partial_commit"),
+        "after": ("partial_commit", "partial_commit"),
+    }
+
+
 def test_the_difference_has_the_sign_of_the_moment(pressed: dict[str, Stopped]) -> None:
     before, during, lost, after = pressed.values()
     assert (before.stop_after_start_ms, before.stop_after_commit_ms) == (None, None)
@@ -60,7 +72,8 @@ def test_the_table_stands_after_the_others_and_all_presses_agree() -> None:
         (line,) = [line for line in table if line.startswith(f"{press.name} ")]
         assert line.endswith("  yes")
         expected = press.expected
-        for word in (f"{expected.outcome} by user_stop", expected.effect_state, expected.position, expected.verdict):
+        words = (f"{expected.outcome} by user_stop", expected.effect_state, expected.position, expected.verdict)
+        for word in (*words, press.at_stop):
             assert f"  {word}  " in line
     assert f"All {len(PRESSES)} presses of Stop agree" in said.stdout
 
@@ -113,6 +126,6 @@ def test_a_press_without_a_record_does_not_agree() -> None:
     missing = Stopped(PRESSES[0], None)
     assert missing.problems == ("no reconciliation record with one effect",)
     assert missing.to_dict()["recorded"] is None
-    other = Stopped(PRESSES[0], replace(PRESSES[0].expected, initiator="deadline"))
+    other = Stopped(PRESSES[0], replace(PRESSES[0].expected, initiator="deadline"), "clean")
     assert other.problems == ("initiator deadline, expected user_stop",)
     assert Facts("cancelled", "user_stop", "never_started", "before_dispatch", "clean", 0) == PRESSES[0].expected

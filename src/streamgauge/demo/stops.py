@@ -34,6 +34,7 @@ from streamgauge.names import FollowUp, Initiator
 
 TOOL = "send_invoice_email"
 _PATIENCE = 10.0
+_AT_ONCE = 1e-6
 _HEADERS = {
     "x-streamgauge-fault": "tools",
     "x-streamgauge-script": json.dumps(
@@ -68,6 +69,11 @@ class Press:
     expected: Facts
     then: FollowUp
     lost: bool = False
+
+    @property
+    def at_stop(self) -> str:
+        """The verdict while nobody has asked the mail server: of an answer that is lost nobody knows anything."""
+        return "unknown" if self.lost else self.expected.verdict
 
 
 def _facts(effect_state: str, position: str, verdict: str, messages: int) -> Facts:
@@ -117,6 +123,8 @@ class Stopped:
 
     press: Press
     recorded: Facts | None
+    at_stop: str | None = None
+    """The verdict before anything was reconciled."""
     stop_after_start_ms: float | None = None
     stop_after_commit_ms: float | None = None
 
@@ -125,7 +133,8 @@ class Stopped:
         """Where the record does not tell the truth."""
         if self.recorded is None:
             return ("no reconciliation record with one effect",)
-        wanted, got = asdict(self.press.expected), asdict(self.recorded)
+        wanted = asdict(self.press.expected) | {"verdict at stop": self.press.at_stop}
+        got = asdict(self.recorded) | {"verdict at stop": self.at_stop}
         return tuple(f"{name} {got[name]}, expected {wanted[name]}" for name in wanted if got[name] != wanted[name])
 
     @property
@@ -214,9 +223,11 @@ def measure(provider: Provider) -> tuple[Stopped, ...]:
         pressed = _pressed(provider, inbox)
         gc.collect()  # the watched clients are gone now, and with them the reason to have hooks in the SDKs
         streamgauge.uninstrument()
+        ledger.reconcile()  # there is no probe yet: what is unknown is recorded as that
+        at_stop = {record["stream"]: record["verdict"] for record in ledger.reconciliations()}
         ledger.probe(TOOL, inbox.knows)
         ledger.reconcile()
-        return tuple(_stopped(press, stream, ledger, inbox) for press, stream in pressed)
+        return tuple(_stopped(press, stream, ledger, inbox, at_stop.get(stream)) for press, stream in pressed)
 
 
 def _pressed(provider: Provider, inbox: Inbox) -> list[tuple[Press, str]]:
@@ -237,7 +248,7 @@ def _tool(inbox: Inbox) -> Callable[..., None]:
 def _ledger() -> Iterator[Any]:
     with tempfile.TemporaryDirectory(prefix="streamgauge-demo-") as directory:
         try:
-            yield use_ledger(f"sqlite:///{directory}/effects.db")
+            yield use_ledger(f"sqlite:///{directory}/effects.db", settle_deadline=_AT_ONCE)
         finally:
             close_ledger()
 
@@ -297,10 +308,10 @@ def _complete_call(stream: Any, api: str) -> str:
     return begun[0]
 
 
-def _stopped(press: Press, stream: str, ledger: Any, inbox: Inbox) -> Stopped:
+def _stopped(press: Press, stream: str, ledger: Any, inbox: Inbox, at_stop: str | None) -> Stopped:
     records = ledger.reconciliations(stream=stream)
     if len(records) != 1 or len(records[0]["effects"]) != 1:
-        return Stopped(press, None)
+        return Stopped(press, None, at_stop)
     (record,), (effect,) = records, records[0]["effects"]
     said = Facts(
         record["outcome"],
@@ -310,4 +321,4 @@ def _stopped(press: Press, stream: str, ledger: Any, inbox: Inbox) -> Stopped:
         record["verdict"],
         inbox.keys.count(effect["key"]),
     )
-    return Stopped(press, said, effect["stop_after_start_ms"], effect["stop_after_commit_ms"])
+    return Stopped(press, said, at_stop, effect["stop_after_start_ms"], effect["stop_after_commit_ms"])

@@ -164,10 +164,10 @@ def _overhead(summary: Summary) -> Table:
 
 def _stops(summary: Summary) -> Table:
     return Table(
-        "What the stop button did not stop: a tool sends mail, a user presses Stop; recorded, once it is reconciled",
-        ("stop", "API", "stream", "effect", "position", "stop came", "verdict", "sent", "agree"),
+        "What the stop button did not stop: a tool sends mail, a user presses Stop; recorded then, and once reconciled",
+        ("stop", "API", "stream", "position", "stop came", "verdict at stop", "effect", "reconciled", "sent", "agree"),
         tuple(_stop_cells(stop) for stop in summary.stops),
-        frozenset({7}),
+        frozenset({8}),
         frozenset(number for number, stop in enumerate(summary.stops) if not stop.agree),
     )
 
@@ -179,9 +179,10 @@ def _stop_cells(stop: Stopped) -> tuple[str, ...]:
         press.name,
         press.api,
         stream,
-        effect,
         position,
         _when(stop),
+        _expected(press.at_stop, stop.at_stop or "nothing"),
+        effect,
         verdict,
         sent,
         "yes" if stop.agree else "NO",
@@ -191,7 +192,11 @@ def _stop_cells(stop: Stopped) -> tuple[str, ...]:
 def _compared(expected: Facts, recorded: Facts | None) -> Iterator[str]:
     """What was recorded, with what was expected where that is something else."""
     for wanted, got in zip(_said(expected), _said(recorded) if recorded else ("nothing",) * 5, strict=True):
-        yield got if got == wanted else f"{got}, expected {wanted}"
+        yield _expected(wanted, got)
+
+
+def _expected(wanted: str, got: str) -> str:
+    return got if got == wanted else f"{got}, expected {wanted}"
 
 
 def _said(facts: Facts) -> tuple[str, ...]:
