@@ -8,7 +8,8 @@ The data's way: a provider's file says where its stream is tapped (`providers`),
 (`recording`), the sealed record is judged (`analysis`), the report becomes spans, metrics and log events (`signals`).
 `gauge` wires it."""
 
-from streamgauge import ledger
+from typing import TYPE_CHECKING
+
 from streamgauge.analysis import StreamReport
 from streamgauge.errors import ConfigError, LedgerError, SchemaError, StreamgaugeError
 from streamgauge.gauge import (
@@ -27,6 +28,13 @@ from streamgauge.gauge import (
 from streamgauge.gauge.configure import configure
 from streamgauge.ledger import effect
 from streamgauge.settings import Settings
+
+if TYPE_CHECKING:
+    from streamgauge.ledger.room import Room
+
+    ledger: Room
+else:
+    from streamgauge import ledger
 
 __all__ = [
     "configure",

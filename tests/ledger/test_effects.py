@@ -438,7 +438,7 @@ def test_the_module_s_own_effect_uses_the_ledger_of_the_process(tmp_path, monkey
         assert room.current_ledger(open_default=False) is None
         assert send(3) == 3
         assert [entry.tool for entry in room.open_ledger().entries()] == ["send"]
-        replaced = streamgauge.ledger(f"sqlite:///{tmp_path}/other.db")  # type: ignore[operator]
+        replaced = streamgauge.ledger(f"sqlite:///{tmp_path}/other.db")
         assert room.current_ledger() is replaced
     finally:
         room.close_ledger()

@@ -13,8 +13,7 @@ streams.
 """
 
 import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from streamgauge.ledger.context import came_from, lookups, reference
 from streamgauge.ledger.current import close_ledger, current_ledger, effect, open_ledger, use_ledger
@@ -39,6 +38,7 @@ from streamgauge.ledger.errors import (
 from streamgauge.ledger.execution import Execution, current_effect
 from streamgauge.ledger.facts import EffectMoved, Fact, Late, Reconciled, Refused, StoreTrouble
 from streamgauge.ledger.policy import LedgerSettings, Policy
+from streamgauge.ledger.room import Room
 from streamgauge.ledger.states import EffectState, Meaning, Step
 
 if TYPE_CHECKING:
@@ -91,20 +91,4 @@ __all__ = [
 ]
 
 
-class _Room(ModuleType):
-    """This package can be called: `streamgauge.ledger("sqlite:///effects.db")` is `use_ledger`."""
-
-    def __call__(self, url: str | None = None, **choices: Any) -> "Ledger":
-        """Open a ledger and make it the one that `effect` uses."""
-        return use_ledger(url, **choices)
-
-    def __getattr__(self, name: str) -> Any:
-        """`Ledger`, imported only when asked for: it needs SQLAlchemy, declaring an effect does not."""
-        if name != "Ledger":
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        from streamgauge.ledger.ledger import Ledger
-
-        return Ledger
-
-
-sys.modules[__name__].__class__ = _Room
+sys.modules[__name__].__class__ = Room
