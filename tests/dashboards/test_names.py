@@ -87,14 +87,15 @@ def renamed(metric: Metric) -> tuple[Metric, ...]:
 
 
 def test_everything_that_is_read_exists():
-    assert blanked() == [], "these panels and rules would show nothing"
+    missing = blanked()
+    assert not missing, "these panels and rules would show nothing:\n" + "\n".join(missing)
 
 
 @pytest.mark.parametrize("metric", names.METRICS, ids=lambda metric: metric.name)
 def test_renaming_a_metric_names_every_panel_and_rule_that_it_would_blank(metric, monkeypatch):
-    expected = readers(metric.prometheus)
+    expected, before = readers(metric.prometheus), set(blanked())
     monkeypatch.setattr(names, "METRICS", renamed(metric))
-    assert {complaint.split(": no series")[0] for complaint in blanked()} == expected
+    assert {complaint.split(": no series")[0] for complaint in set(blanked()) - before} == expected
 
 
 def test_renaming_the_counter_of_streams_is_noticed_in_all_stream_dashboards_and_in_the_alerts(monkeypatch):

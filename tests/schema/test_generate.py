@@ -84,6 +84,11 @@ def test_a_name_that_is_no_constant_is_refused():
         generate.identifier(odd)
 
 
+def test_a_metric_keeps_its_constant_under_another_name():
+    """So code goes on to run, and the tests of dashboards and rules say what a renamed metric blanks."""
+    assert [metric.name for metric in model.current().metrics.values() if not metric.annotations.get("python")] == []
+
+
 def test_buckets_under_one_name_must_be_one_set():
     registry = model.current()
     gap = registry.metrics[names.GAP_MAX_SECONDS.name]
