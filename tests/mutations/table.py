@@ -450,6 +450,16 @@ OURS_ALONE = (
         f"{HOOKS}[text is read-chat]",
     ),
     row(
+        "errors: a detector that fails reaches nobody",
+        edit(
+            "recording/recorder.py",
+            "                self._on_text(text)\n            except Exception:",
+            "                self._on_text(text)\n            except ZeroDivisionError:",
+        ),
+        f"{HOOKS}[text is looked at for loops-chat]",
+        f"{HOOKS}[text is looked at for loops-messages]",
+    ),
+    row(
         "errors: they are counted",
         edit("gauge/guard.py", "                    self._tell(hook)\n", "                    pass\n"),
         *(f"{HOOKS}[{hook}-chat]" for hook in ("a chunk is fed", "metrics leave", "the books are closed")),
