@@ -453,8 +453,8 @@ OURS_ALONE = (
         "errors: a detector that fails reaches nobody",
         edit(
             "recording/recorder.py",
-            "                self._on_text(text)\n            except Exception:",
-            "                self._on_text(text)\n            except ZeroDivisionError:",
+            '                self._on_text("".join(pieces))\n            except Exception:',
+            '                self._on_text("".join(pieces))\n            except ZeroDivisionError:',
         ),
         f"{HOOKS}[text is looked at for loops-chat]",
         f"{HOOKS}[text is looked at for loops-messages]",
@@ -797,7 +797,7 @@ OTHER_SOFTWARE = (
     ),
     row(
         "beside: the doctor says what to switch off",
-        edit("gauge/doctor.py", "        if other.doubles:\n", "        if False:\n"),
+        edit("gauge/doctor.py", "for other in others if other.doubles)", "for other in others if False)"),
         f"{MATRIX}test_doctor.py::test_advice_names_what_doubles_the_spans_and_how_it_is_switched_off",
         f"{MATRIX}test_doctor.py::test_exit_status_says_whether_there_is_something_to_do",
     ),
