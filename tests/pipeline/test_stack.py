@@ -1,5 +1,6 @@
 """The example stack: every file of it read by the tool that would read it, and its parts fit each other."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from opentelemetry.sdk import environment_variables
 from tests.pipeline.conftest import Run
 from tests.pipeline.test_arrival import series_of
 from tests.pipeline.test_configuration import VARIABLE, validate
@@ -27,7 +29,10 @@ from tests.pipeline.tools import (
     prometheus_program,
 )
 
-from streamgauge import names
+import streamgauge
+from streamgauge import names, slo
+from streamgauge.ledger.current import VARIABLE as LEDGER_URL
+from streamgauge.settings import PREFIX
 
 STACK = REPOSITORY / "examples" / "stack"
 
@@ -92,6 +97,37 @@ def test_the_collector_takes_its_settings(compose, monkeypatch):
         monkeypatch.setenv(name, value)
     done = validate(CONFIGURATION)
     assert done.returncode == 0, done.stderr
+
+
+def test_every_variable_of_the_traffic_is_one_that_somebody_reads(compose):
+    ours = {f"{PREFIX}{field.name.upper()}" for field in dataclasses.fields(streamgauge.Settings)} | {LEDGER_URL}
+    standard = {value for name, value in vars(environment_variables).items() if name.startswith("OTEL_")}
+    for traffic in ("demo", "agent"):
+        settings = compose["services"][traffic]["environment"]
+        assert settings.keys() - ours - standard == set()
+
+
+def test_every_variable_of_grafana_is_read(compose):
+    settings = compose["services"]["grafana"]["environment"]
+    sources = (REPOSITORY / "dashboards/grafana/provisioning/datasources/streamgauge.yaml").read_text()
+    unread = [name for name in settings if not name.startswith("GF_") and f"${name}\n" not in sources]
+    assert unread == []
+    sections = {"AUTH_ANONYMOUS", "DASHBOARDS"}  # GF_<SECTION>_<KEY> of its grafana.ini
+    assert {name for name in settings if name.startswith("GF_") and not name[3:].startswith(tuple(sections))} == set()
+
+
+def test_the_service_of_the_slo_file_is_the_job_of_all_telemetry(compose):
+    service = slo.load().service
+    for traffic in ("demo", "agent"):
+        assert compose["services"][traffic]["environment"]["OTEL_SERVICE_NAME"] == service
+    (job,) = yaml.safe_load((STACK / "prometheus" / "local.yaml").read_text())["scrape_configs"]
+    assert job["job_name"] == service
+    (behind,) = (
+        job
+        for job in yaml.safe_load((STACK / "prometheus" / "prometheus.yaml").read_text())["scrape_configs"]
+        if job["job_name"] == "streamgauge"
+    )
+    assert behind["honor_labels"] is True  # else the name of the scrape job would hide the service
 
 
 @pytest.mark.parametrize("major", [2, 3])
@@ -210,9 +246,8 @@ def test_without_containers_the_demo_fills_a_prometheus_on_the_shipped_configura
     adapted = local.replace("9464", str(port)).replace("../../..", str(REPOSITORY)).replace("15s", "1s")
     configuration.write_text(adapted)
     demo = [str(Path(sys.executable).with_name("streamgauge")), "demo", "--serve", "--prometheus-port", str(port)]
-    slo = str(REPOSITORY / "src" / "streamgauge" / "slo" / "default.yaml")
     with (
-        Process(demo, tmp_path, {"STREAMGAUGE_SLO_FILE": slo}),
+        Process(demo, tmp_path, {}),
         Prometheus(tmp_path / "prometheus", configuration=configuration) as prometheus,
     ):
         eventually(lambda: prometheus.query("sum(streamgauge_streams_total) > 20"))
