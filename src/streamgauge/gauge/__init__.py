@@ -124,6 +124,7 @@ def instrument(
         on_finding=on_finding,
     )
     _wiring.everything = gauge
+    gauge.speak_for_effects()
     register(gauge)
     if gauge.settings.enabled:
         for provider in providers():
@@ -193,6 +194,7 @@ def unwatch(client: Any) -> None:
 
 
 def _retire(gauge: Gauge) -> None:
+    gauge.retire()
     gauge.flush()
     if not gauge.open_count:
         unregister(gauge)

@@ -6,12 +6,16 @@ nothing here does anything.
 
 Nothing tells a thread that it has done with a stream: the context of a pool's thread stays that of the last stream
 it read. So an open stream is the origin of whatever happens in its context, and one that has ended only of the tools
-that it called."""
+that it called.
+
+A process may have several gauges but has one ledger in use: an effect finds the stream of any gauge, and is told to
+the signals of one, that of `instrument()` if there is one, else of the gauge that was made last."""
 
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from streamgauge.ledger.context import lookups
 from streamgauge.ledger.current import current_ledger
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
     from streamgauge.gauge.observation import Observation
     from streamgauge.ledger.ledger import Ledger
 
+T = TypeVar("T")
+
 REMEMBERED_CALLS, REMEMBERED_ENDS = 4096, 1024
 
 
@@ -33,12 +39,13 @@ class Bridge:
         self,
         find: Callable[[str], "Observation | None"],
         open_streams: Callable[[], Iterable["Observation"]],
-        listen: Callable[["Ledger"], Callable[[Any], None]],
+        listen: Callable[[Any], Callable[[Any], None]],
     ) -> None:
         self._find, self._open, self._listen = find, open_streams, listen
         self._calls: OrderedDict[str, str] = OrderedDict()
         self._responses: OrderedDict[str, str] = OrderedDict()
-        self._listening: Ledger | None = None
+        self._listeners: weakref.WeakKeyDictionary[Ledger, Callable[[Any], None]] = weakref.WeakKeyDictionary()
+        self.listening = self.first = self.retired = False
         self._lock = threading.Lock()
         self._touched: set[str] = set()
         self._untold: OrderedDict[str, dict[str, Any]] = OrderedDict()
@@ -46,29 +53,44 @@ class Bridge:
     def install(
         self, current: Callable[[], "Observation | None"], attempt: Callable[..., Any], *, listening: bool
     ) -> None:
-        """Let effects find the stream that they came from; with `listening`, the signals hear of every effect from
+        """Let effects find the stream that they came from; with `listening`, the signals may hear of every effect from
         the first one on, whether or not there is a stream.
         """
+        self.listening = listening
+        _bridges[:] = [reference for reference in _bridges if reference() is not None] + [weakref.ref(self)]
         lookups.current_stream = lambda tool: _origin(current(), tool)
-        lookups.lives_here = self._lives_here
-        lookups.tool_call = self.tool_call
-        lookups.response_id = self._response_id
-        lookups.shown_chars = self._shown
-        lookups.opened = lambda _ledger: attempt("ledger", self.ledger) if listening else None
+        lookups.lives_here = lambda ref: any(bridge.lives_here(ref) for bridge in _alive())
+        lookups.tool_call = lambda call: _first(bridge.tool_call(call) for bridge in _alive())
+        lookups.response_id = lambda ref: _first(bridge.response_id(ref) for bridge in _alive())
+        lookups.shown_chars = lambda ref: _first(bridge.shown(ref) for bridge in _alive())
+        lookups.opened = lambda _ledger: attempt("ledger", _heard)
         lookups.opened(None)
+
+    def speak(self) -> None:
+        """Effects are told to the signals of this gauge before any other's."""
+        self.first = True
+        _heard()
+
+    def retire(self) -> None:
+        """Nothing new is observed: once the open streams have ended, effects are told to another gauge."""
+        self.first, self.retired = False, True
+
+    @property
+    def speaks(self) -> bool:
+        """Whether effects may be told to this gauge's signals."""
+        return self.listening and not (self.retired and not any(self._open()))
+
+    def hear(self, ledger: "Ledger") -> Callable[[Any], None]:
+        """The signals' ear for a ledger; made once."""
+        ear = self._listeners.get(ledger)
+        if ear is None:
+            ear = self._listeners[ledger] = self._listen(_Numbers(self, ledger))
+        return ear
 
     def forked(self) -> None:
         """A child of a fork: what its parent's threads were about is theirs."""
         self._lock = threading.Lock()
         self._touched.clear()
-
-    def ledger(self) -> "Ledger | None":
-        """The ledger in use, if there is one; the signals listen to it from now on."""
-        ledger = current_ledger(open_default=False)
-        if ledger is not None and ledger is not self._listening:
-            self._listening = ledger
-            ledger.on_change(self._listen(ledger))
-        return ledger
 
     def tool_call(self, call: object) -> str | None:
         """Reference of a tool call seen in a stream of this process, by its id."""
@@ -78,25 +100,27 @@ class Bridge:
         stream = self._calls.get(call_id) or next(
             (observation.id for observation in self._open() if call_id in observation.recorder.tool_call_ids()), None
         )
-        return None if stream is None else Origin(stream, call_id, response_id=self._response_id(stream)).reference
+        return None if stream is None else Origin(stream, call_id, response_id=self.response_id(stream)).reference
 
-    def _response_id(self, stream_id: str) -> str | None:
+    def response_id(self, stream_id: str) -> str | None:
+        """The provider's name for the answer that a stream carries."""
         observation = self._find(stream_id)
         known = self._responses.get(stream_id) if observation is None else observation.recorder.response_id
         return None if known is None or SEPARATOR in known else known
 
-    def _shown(self, stream_id: str) -> int | None:
+    def shown(self, stream_id: str) -> int | None:
+        """Characters of text that an open stream has shown."""
         observation = self._find(stream_id)
         return None if observation is None else observation.counts["text"]
 
-    def _lives_here(self, stream_id: str) -> bool:
+    def lives_here(self, stream_id: str) -> bool:
         """Whether the stream is open; its end, or one that was not told because nothing had come of it, is told."""
         with self._lock:
             live = self._find(stream_id) is not None
             if live:
                 self._touched.add(stream_id)
             end = self._untold.pop(stream_id, None)
-        ledger = self.ledger()
+        ledger = ledger_in_use()
         if end is not None and ledger is not None:
             ledger.end_stream(stream_id, **end)
         return live
@@ -125,6 +149,60 @@ class Bridge:
         end = _end(report)
         wanted = self._wanted(report.stream_id, end, called=bool(report.tool_calls))
         ledger.end_stream(report.stream_id, **end, only_if_known=not wanted)
+
+
+class _Numbers:
+    """The statistics of a ledger, as long as they are this gauge's to tell; None otherwise."""
+
+    def __init__(self, bridge: Bridge, ledger: "Ledger") -> None:
+        self._bridge, self._ledger = weakref.ref(bridge), weakref.ref(ledger)
+
+    def statistics(self) -> Any:
+        """Asked whenever metrics are collected."""
+        ledger = self._ledger()
+        told = ledger is not None and ledger is current_ledger(open_default=False) and _speaker() is self._bridge()
+        return ledger.statistics() if told and ledger is not None else None
+
+
+_bridges: list[weakref.ref[Bridge]] = []
+_listened: "weakref.WeakSet[Ledger]" = weakref.WeakSet()
+
+
+def _alive() -> list[Bridge]:
+    """Newest first."""
+    return [bridge for reference in reversed(_bridges) if (bridge := reference()) is not None]
+
+
+def _first(found: Iterable[T | None]) -> T | None:
+    return next((each for each in found if each is not None), None)
+
+
+def _speaker() -> Bridge | None:
+    speaking = [bridge for bridge in _alive() if bridge.speaks]
+    return next((bridge for bridge in speaking if bridge.first), speaking[0] if speaking else None)
+
+
+def ledger_in_use() -> "Ledger | None":
+    """The ledger in use, if there is one; the signals listen to it from now on."""
+    ledger = current_ledger(open_default=False)
+    if ledger is not None and ledger not in _listened:
+        _listened.add(ledger)
+        reference = weakref.ref(ledger)
+        ledger.on_change(lambda fact: _tell(reference(), fact))
+    return ledger
+
+
+def _heard() -> None:
+    """Let whoever speaks hear the ledger in use from its first effect on."""
+    ledger, speaker = ledger_in_use(), _speaker()
+    if ledger is not None and speaker is not None:
+        speaker.hear(ledger)
+
+
+def _tell(ledger: "Ledger | None", fact: Any) -> None:
+    speaker = _speaker()
+    if ledger is not None and speaker is not None:
+        speaker.hear(ledger)(fact)
 
 
 def _end(report: "StreamReport") -> dict[str, Any]:

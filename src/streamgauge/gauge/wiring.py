@@ -19,7 +19,7 @@ from opentelemetry.metrics import get_meter_provider
 from streamgauge.analysis import Arguments, StreamReport
 from streamgauge.analysis.loops import Loop, LoopDetector
 from streamgauge.clock import SYSTEM_CLOCK, Clock
-from streamgauge.gauge.effects import Bridge
+from streamgauge.gauge.effects import Bridge, ledger_in_use
 from streamgauge.gauge.follow_ups import FollowUps, Known
 from streamgauge.gauge.guard import Guard
 from streamgauge.gauge.observation import Observation, loop_report
@@ -237,7 +237,7 @@ class Gauge:
         self.signals.cancelled(observation.call, observation.span, initiator, observation.phase, at)
 
     def _to_ledger(self, tell: Callable[..., None], *said: Any) -> None:
-        ledger = self._bridge.ledger()
+        ledger = ledger_in_use()
         if ledger is not None:
             tell(ledger, *said)
 
@@ -282,6 +282,14 @@ class Gauge:
     def _tell(self, observation: Observation, finding: Any) -> None:
         if self._on_finding is not None:
             self.guard.call("on_finding", self._on_finding, observation, finding)
+
+    def speak_for_effects(self) -> None:
+        """What the ledger tells is told to this gauge's signals, whatever other gauges there are."""
+        self._bridge.speak()
+
+    def retire(self) -> None:
+        """Nothing new will be observed: another gauge, if there is one, has the effects once the last stream ends."""
+        self._bridge.retire()
 
     # ending
 

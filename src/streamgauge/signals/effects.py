@@ -28,7 +28,8 @@ _GOOD = frozenset({Verdict.CLEAN, Verdict.CONSISTENT, Verdict.COMPENSATED})
 
 
 class Effects:
-    """Listens to one ledger; `statistics` is asked whenever metrics are collected."""
+    """Listens to one ledger; `statistics` is asked whenever metrics are collected, and is None when they are not ours
+    to tell."""
 
     def __init__(self, meter: Meter, logger: Logger, tracer: Tracer, statistics: Callable[[], Any]) -> None:
         self._logger, self._tracer, self._statistics = logger, tracer, statistics
@@ -54,9 +55,10 @@ class Effects:
     def _reading(self, read: Callable[[Any], float]) -> Callable[[CallbackOptions], Iterable[Observation]]:
         def observe(_options: CallbackOptions) -> Iterable[Observation]:
             try:
-                return [Observation(read(self._statistics()))]
+                statistics = self._statistics()
             except StoreUnavailable:
                 return []  # nobody knows: no value, rather than a wrong one or a traceback with each collection
+            return [] if statistics is None else [Observation(read(statistics))]
 
         return observe
 
