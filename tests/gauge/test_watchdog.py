@@ -11,9 +11,9 @@ from streamgauge.gauge.watchdog import Watchdog
 
 @pytest.fixture
 def alive() -> Callable[[], int]:
-    before = {thread.ident for thread in threading.enumerate()}
+    before = set(threading.enumerate())  # not their idents: those of ended threads are given away again
     return lambda: sum(
-        thread.name == "streamgauge-watchdog" and thread.ident not in before for thread in threading.enumerate()
+        thread.name == "streamgauge-watchdog" and thread not in before for thread in threading.enumerate()
     )
 
 
