@@ -11,12 +11,12 @@ import yaml
 from tests.dashboards import reading
 
 PROVISIONING = reading.OUTPUT / "provisioning"
-SOURCE = {
+SOURCE: dict[str, type] = {
     "orgId": int, "orgName": str, "version": int, "name": str, "type": str, "access": str, "url": str, "user": str,
     "database": str, "basicAuth": bool, "basicAuthUser": str, "withCredentials": bool, "isDefault": bool,
     "correlations": list, "jsonData": dict, "secureJsonData": dict, "editable": bool, "uid": str,
 }  # fmt: skip
-SETTINGS = {
+SETTINGS: dict[str, dict[str, type]] = {
     "prometheus": {
         "httpMethod": str, "timeInterval": str, "queryTimeout": str, "manageAlerts": bool, "prometheusType": str,
         "exemplarTraceIdDestinations": list,
@@ -26,7 +26,7 @@ SETTINGS = {
         "traceQuery": dict, "spanBar": dict, "streamingEnabled": dict,
     },
 }  # fmt: skip
-PROVIDER = {
+PROVIDER: dict[str, type] = {
     "name": str, "orgId": int, "folder": str, "folderUid": str, "type": str, "disableDeletion": bool,
     "updateIntervalSeconds": int, "allowUiUpdates": bool, "options": dict,
 }  # fmt: skip
