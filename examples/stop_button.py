@@ -25,3 +25,6 @@ report = handle.report
 assert report is not None and report.cancel is not None
 print(f"{report.outcome} by {report.cancel.initiator} while {report.cancel.phase}")
 print(f"{report.characters.text} characters had been shown, {report.cancel.characters_after} came after the stop")
+
+# later, when it is known: the user kept the part, asked again ("reprompted"), or threw it away ("discarded")
+streamgauge.followed_up(handle, "partial_kept")
