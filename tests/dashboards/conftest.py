@@ -34,5 +34,5 @@ def pytest_terminal_summary(terminalreporter) -> None:
     if found:
         places = list(dict.fromkeys(place for rows in found.values() for place in rows))
         rows = [(*place, *(rows.get(place, "-") for rows in found.values())) for place in places]
-        terminalreporter.section("dashboards: series that each query returned")
+        terminalreporter.section("dashboards: rows that each query returned, on both majors of Prometheus")
         terminalreporter.write_line(asking.table(rows, ("dashboard", "panel", "query", *found)))
