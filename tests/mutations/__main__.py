@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.mutations.table import MATRIX, TABLE, Mutation
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 900
+PATIENCE = 1800
 Results = dict[tuple[str, str], bool]
 """(module, test) -> whether it passed."""
 
@@ -86,7 +86,7 @@ def run(copy: Path, tests: Iterable[str]) -> Results | None:
     if any(test.startswith(MATRIX) for test in tests):
         command += ["-m", "matrix or not matrix"]
     else:
-        command += ["--timeout=60"]
+        command += ["--timeout=300"]  # long, so that a loaded machine is not taken for a mutation that was caught
     command += tests
     environ = {**os.environ, "PYTHONPATH": f"{copy / 'src'}", "PYTHONDONTWRITEBYTECODE": "1"}
     environ.setdefault("STREAMGAUGE_MATRIX_CACHE", str(ROOT / ".ci" / "cache" / "matrix"))
