@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from streamgauge.gauge.wiring import current_observation
 from streamgauge.ledger.ledger import Ledger
 
 SECOND = 1_000_000_000
@@ -34,6 +35,12 @@ class HandClock:
     def turn(self, seconds: float) -> None:
         self.monotonic += max(0, int(seconds * SECOND))
         self.wall += int(seconds * SECOND)
+
+
+@pytest.fixture(autouse=True)
+def no_stream_before() -> None:
+    """The stream that a test before read in this thread may have called a tool of the same name."""
+    current_observation.set(None)
 
 
 @pytest.fixture

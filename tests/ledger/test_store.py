@@ -216,9 +216,11 @@ def test_a_writer_that_is_interrupted_while_it_waits_wants_nothing_and_holds_nob
     while not door._led:
         threading.Event().wait(0.001)
     interrupter.start()
-    with pytest.raises(KeyboardInterrupt):
-        run(crowded, "interrupted")
-    door._door.release()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(crowded, "interrupted")
+    finally:
+        door._door.release()
     first.join()
     interrupter.join()
     run(crowded, "next")

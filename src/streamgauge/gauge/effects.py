@@ -15,11 +15,13 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from streamgauge.ledger.context import lookups
 from streamgauge.ledger.current import current_ledger
 from streamgauge.ledger.identity import SEPARATOR, Origin
+from streamgauge.ledger.offload import in_asyncio, later
 from streamgauge.names import Initiator
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ class Bridge:
         self._lock = threading.Lock()
         self._touched: set[str] = set()
         self._untold: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._pending: dict[str, Future[Any]] = {}
+        self._attempt: Callable[..., Any] = _plainly
 
     def install(
         self, current: Callable[[], "Observation | None"], attempt: Callable[..., Any], *, listening: bool
@@ -56,13 +60,14 @@ class Bridge:
         """Let effects find the stream that they came from; with `listening`, the signals may hear of every effect from
         the first one on, whether or not there is a stream.
         """
-        self.listening = listening
+        self.listening, self._attempt = listening, attempt
         _bridges[:] = [reference for reference in _bridges if reference() is not None] + [weakref.ref(self)]
         lookups.current_stream = lambda tool: _origin(current(), tool)
         lookups.lives_here = lambda ref: any(bridge.lives_here(ref) for bridge in _alive())
         lookups.tool_call = lambda call: _first(bridge.tool_call(call) for bridge in _alive())
         lookups.response_id = lambda ref: _first(bridge.response_id(ref) for bridge in _alive())
         lookups.shown_chars = lambda ref: _first(bridge.shown(ref) for bridge in _alive())
+        lookups.told = _told
         lookups.opened = lambda _ledger: attempt("ledger", _heard)
         lookups.opened(None)
 
@@ -91,6 +96,7 @@ class Bridge:
         """A child of a fork: what its parent's threads were about is theirs."""
         self._lock = threading.Lock()
         self._touched.clear()
+        self._pending.clear()
 
     def tool_call(self, call: object) -> str | None:
         """Reference of a tool call seen in a stream of this process, by its id."""
@@ -115,6 +121,7 @@ class Bridge:
 
     def lives_here(self, stream_id: str) -> bool:
         """Whether the stream is open; its end, or one that was not told because nothing had come of it, is told."""
+        self.told(stream_id)
         with self._lock:
             live = self._find(stream_id) is not None
             if live:
@@ -142,13 +149,29 @@ class Bridge:
         """Tell the ledger how the stream ended, and which tool calls it saw."""
         if report.response_id is not None:
             _remember(self._responses, report.stream_id, report.response_id, REMEMBERED_CALLS)
-        for call in report.tool_calls:
-            if call.id is not None:
-                _remember(self._calls, call.id, report.stream_id, REMEMBERED_CALLS)
-                ledger.observe_tool_call(report.stream_id, call.id, call.name or "", call.arguments_hash, call.complete)
+        calls = [(c.id, c.name or "", c.arguments_hash, c.complete) for c in report.tool_calls if c.id is not None]
+        for call_id, *_ in calls:
+            _remember(self._calls, call_id, report.stream_id, REMEMBERED_CALLS)
         end = _end(report)
         wanted = self._wanted(report.stream_id, end, called=bool(report.tool_calls))
-        ledger.end_stream(report.stream_id, **end, only_if_known=not wanted)
+        self._write(
+            report.stream_id,
+            lambda: ledger.end_stream(report.stream_id, **end, tool_calls=calls, only_if_known=not wanted),
+        )
+
+    def _write(self, stream_id: str, tell: Callable[[], None]) -> None:
+        """Now; or, where an event loop would stand still until the disk has it, beside the loop."""
+        if not in_asyncio():
+            tell()
+            return
+        with self._lock:
+            self._pending[stream_id] = writing = later(lambda: self._attempt("ledger", tell))
+        writing.add_done_callback(lambda _: self._pending.pop(stream_id, None))
+
+    def told(self, stream_id: str | None = None) -> None:
+        """Wait for the ends that are being written; a cancel is always written at once."""
+        pending = [*self._pending.values()] if stream_id is None else [self._pending.get(stream_id)]
+        wait(writing for writing in pending if writing is not None)
 
 
 class _Numbers:
@@ -171,6 +194,15 @@ _listened: "weakref.WeakSet[Ledger]" = weakref.WeakSet()
 def _alive() -> list[Bridge]:
     """Newest first."""
     return [bridge for reference in reversed(_bridges) if (bridge := reference()) is not None]
+
+
+def _told() -> None:
+    for bridge in _alive():
+        bridge.told()
+
+
+def _plainly(_hook: str, function: Callable[[], object]) -> object:
+    return function()
 
 
 def _first(found: Iterable[T | None]) -> T | None:

@@ -32,6 +32,10 @@ def _unheard(_: object) -> None:
     return None
 
 
+def _silent() -> None:
+    return None
+
+
 class Lookups:
     """What the capture tells the ledger; every member may be replaced.
 
@@ -42,6 +46,8 @@ class Lookups:
     `tool_call(obj_or_id)` -> reference of a tool call seen in a stream of this process, or None.
     `response_id(stream_ref)` -> the provider's name for the answer that a stream of this process carries, or None.
     `shown_chars(stream_ref)` -> characters of text shown so far by a live stream of this process, or None.
+    `told()` returns when everything that the capture has to tell is on disk: the ends of streams that were read in an
+    event loop are written beside it.
     `opened(ledger)` is called with a ledger that comes into use, before its first effect.
     """
 
@@ -51,6 +57,7 @@ class Lookups:
         self.tool_call: Callable[[object], str | None] = _unknown
         self.response_id: Callable[[str], str | None] = _unknown
         self.shown_chars: Callable[[str], int | None] = _unseen
+        self.told: Callable[[], None] = _silent
         self.opened: Callable[[object], None] = _unheard
 
 

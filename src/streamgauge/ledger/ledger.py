@@ -8,7 +8,7 @@ facts to listeners. Wires the rooms of this package together and decides nothing
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -17,6 +17,7 @@ from streamgauge.clock import SYSTEM_CLOCK, Clock
 from streamgauge.ledger import identity, retention
 from streamgauge.ledger.books import Bookkeeper, Compensation
 from streamgauge.ledger.compensation import Compensator
+from streamgauge.ledger.context import lookups
 from streamgauge.ledger.database import Database
 from streamgauge.ledger.effects import Effect, make_effect
 from streamgauge.ledger.entry import Entry, StreamRow, ToolCall
@@ -40,6 +41,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _SECOND = 1_000_000_000
 
 Listener = Callable[[Fact], None]
+SeenCall = tuple[str, str, str | None, bool]
 
 OUTCOMES = (
     "completed",
@@ -189,14 +191,17 @@ class Ledger:
         usage: Mapping[str, Any] | None = None,
         trace: Mapping[str, Any] | None = None,
         response_id: str | None = None,
+        tool_calls: Iterable[SeenCall] = (),
         only_if_known: bool = False,
     ) -> None:
         """Write down how the stream ended; on disk when this returns.
 
-        `only_if_known`: not for streams that no effect came from.
+        `tool_calls`: those that were seen in it, as of `observe_tool_call`: id, name, hash of the arguments or None,
+        whether it was complete. `only_if_known`: not for streams that no effect came from.
         """
         if outcome not in OUTCOMES:
             raise EffectInputError("outcome", outcome, "one of " + ", ".join(OUTCOMES))
+        calls = [ToolCall(_reference(ref), *call, at_ns or self._stamps.now()) for call in tool_calls]
         told, now = at_ns is not None, at_ns if at_ns is not None else self._stamps.now()
         values: dict[str, Any] = {
             "outcome": outcome,
@@ -209,7 +214,7 @@ class Ledger:
         _reference(ref)
         self.books.tell(
             f"the end of stream {ref}",
-            lambda: self._store.end_stream(ref, now, values, told=told, hold=hold, known=only_if_known),
+            lambda: self._store.end_stream(ref, now, values, calls, told=told, hold=hold, known=only_if_known),
         )
 
     def observe_tool_call(
@@ -256,6 +261,7 @@ class Ledger:
 
         Probes, the dead, expired approvals, compensations, records that are due.
         """
+        lookups.told()
         self.books.owed.repay()
         self._renew()
         return self._reconciler.run()
@@ -282,22 +288,27 @@ class Ledger:
 
     def entries(self, **wanted: Any) -> list[Entry]:
         """Entries by `key`, `stream`, `tool`, `state`, `unsettled`; at most `limit`."""
+        lookups.told()
         return self._reading.entries(**wanted)
 
     def streams(self, **wanted: Any) -> list[StreamRow]:
         """Streams, by `ref`; at most `limit`."""
+        lookups.told()
         return self._reading.streams(**wanted)
 
     def reconciliations(self, **wanted: Any) -> list[dict[str, Any]]:
         """Newest reconciliation record per stream, by `stream`, `verdict`; all revisions with `history=True`."""
+        lookups.told()
         return self._reading.reconciliations(**wanted)
 
     def undeclared(self, **wanted: Any) -> list[ToolCall]:
         """Tool calls that were seen in a stream and for which no effect was declared."""
+        lookups.told()
         return self._reading.undeclared(**wanted)
 
     def history(self, **wanted: Any) -> list[dict[str, Any]]:
         """Every step, refusal and probe of a `key` or `stream`."""
+        lookups.told()
         return self._reading.history(**wanted)
 
     def statistics(self) -> Statistics:
@@ -306,6 +317,7 @@ class Ledger:
 
     def export(self) -> Iterator[str]:
         """The whole ledger as JSON lines."""
+        lookups.told()
         return self._reading.export()
 
     def durability(self) -> dict[str, str]:
@@ -340,6 +352,7 @@ class Ledger:
 
     def close(self) -> None:
         """Stop the background reconciler, repay what is owed and give the connections back."""
+        lookups.told()
         self._over.set()
         if self._thread is not None:
             self._thread.join(timeout=self.settings.probe_timeout)

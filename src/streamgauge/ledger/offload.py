@@ -8,13 +8,13 @@ asyncio (trio) the write happens in place.
 import asyncio
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import TypeVar
 
 T = TypeVar("T")
 
-_WRITERS = 32
+_WRITERS, _TELLERS = 32, 8
 
 
 @lru_cache(maxsize=2)
@@ -23,7 +23,14 @@ def _executor(_pid: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_WRITERS, thread_name_prefix="streamgauge-ledger")
 
 
-def _in_asyncio() -> bool:
+@lru_cache(maxsize=2)
+def _tellers(_pid: int) -> ThreadPoolExecutor:
+    """A pool of its own for what writers may wait for: it must never stand behind them in a queue."""
+    return ThreadPoolExecutor(_TELLERS, thread_name_prefix="streamgauge-ledger-ends")
+
+
+def in_asyncio() -> bool:
+    """Whether this is the thread of a running event loop."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -31,9 +38,14 @@ def _in_asyncio() -> bool:
     return True
 
 
+def later(work: Callable[[], T]) -> Future[T]:
+    """`work`, done soon in a thread of its own; the end of the interpreter waits for it."""
+    return _tellers(os.getpid()).submit(work)
+
+
 async def offload(work: Callable[[], T]) -> T:
     """The result of `work`; when this ends, however it ends, `work` has been done."""
-    if not _in_asyncio():
+    if not in_asyncio():
         return work()
     future = _executor(os.getpid()).submit(work)
     try:

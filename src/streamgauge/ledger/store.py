@@ -5,7 +5,7 @@ nothing of tools or tasks.
 """
 
 import dataclasses
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -105,9 +105,28 @@ class Store:
         """
         self.write(lambda journal: _stop(journal, ref, initiator, at_ns, told=told, hold=hold))
 
-    def end_stream(self, ref: str, at_ns: int, values: dict[str, Any], *, told: bool, hold: bool, known: bool) -> None:
-        """Write down how a stream ended. `known`: only if the ledger holds the stream already."""
-        self.write(lambda journal: _end(journal, ref, at_ns, values, told=told, hold=hold, known=known))
+    def end_stream(
+        self,
+        ref: str,
+        at_ns: int,
+        values: dict[str, Any],
+        calls: Sequence[ToolCall] = (),
+        *,
+        told: bool,
+        hold: bool,
+        known: bool,
+    ) -> None:
+        """Write down how a stream ended, and which tool calls were seen in it.
+
+        `known`: only if the ledger holds the stream already.
+        """
+
+        def work(journal: Journal) -> None:
+            for call in calls:
+                _observe(journal, call)
+            _end(journal, ref, at_ns, values, told=told, hold=hold, known=known)
+
+        self.write(work)
 
     def adopt(self, entry: Entry) -> Entry:
         """Write down an effect that ran while the store was away, as a further attempt if its key is taken."""
