@@ -165,7 +165,8 @@ def _assert_recorded(server: Rehearsal, rule: Rule, at: int, objectives: slo.Obj
     for sample in found:
         labels = {**sample["metric"], **rule.labels}
         labels.pop("__name__", None)
-        assert {"slo", "service"} <= set(labels) <= {"slo", "service", "window", "kind", "owner", "target", "period"}
+        allowed = {"slo", "service", "window", "short", "severity", "kind", "owner", "target", "period"}
+        assert {"slo", "service"} <= set(labels) <= allowed
         assert labels["slo"] in {objective.name for objective in objectives}
         assert float(sample["value"][1]) == pytest.approx(float(sample["value"][1])), rule.expr
 
