@@ -129,6 +129,39 @@ class Books(RuleBasedStateMachine):
         model.state[key] = "started"
         self.end(execution, "commit" if again else "fail")
 
+    @rule(key=keys, stream=streams, happened=st.booleans())
+    def killed_in_flight(self, key: str, stream: str | None, happened: bool) -> None:
+        """A process is killed while its tool runs, and somebody reconciles: what had happened is found."""
+        model = self.model
+        args = model.args.get(key, 1)
+        execution = self.ledger.effect("send", key=key, args={"n": args}, stream=stream).execution()
+        expected = self._expected(key, args, stream, confirm=False)
+        try:
+            execution.begin()
+        except EffectRefused as refused:
+            assert type(refused) is expected
+            return
+        assert expected is None
+        model.state[key] = "started"
+        self.end(execution, "die after" if happened else "die before")
+        self.reconcile()
+
+    @rule(key=keys, stream=st.sampled_from(["s1", "s2"]))
+    def stopped_just_before(self, key: str, stream: str) -> None:
+        """Stop is pressed while a tool is about to start."""
+        self.stop_or_end(stream, "cancel")
+        args = self.model.args.get(key, 1)
+        execution = self.ledger.effect("send", key=key, args={"n": args}, stream=stream).execution()
+        expected = self._expected(key, args, stream, confirm=False)
+        if expected is None:
+            return
+        try:
+            execution.begin()
+        except EffectRefused as refused:
+            assert type(refused) is expected
+        else:
+            raise AssertionError(f"{key} started, expected {expected.__name__}")
+
     def _expected(self, key: str, args: int, stream: str | None, confirm: bool) -> type[EffectRefused] | None:
         """What the ledger has to say, with its consequences written into the model."""
         model = self.model
