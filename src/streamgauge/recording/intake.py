@@ -5,7 +5,6 @@ that. This is the hot path: no object is built here, and what it touches lies si
 first), because in a real stream the SDK's work between two chunks leaves none of it in the processor's nearest
 cache."""
 
-from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -38,7 +37,8 @@ class Intake:
         self.wait_ns = 0
         # the open batch, a chunk a row: its text, its arrival, the gap before it
         self._pieces: list[str] = []
-        self._times, self._gaps = array("q"), array("q")
+        self._times: list[int] = []
+        self._gaps: list[int] = []
         self._plain = False
 
     def feed(self, chunk: Any, now: int) -> None:
@@ -72,9 +72,10 @@ class Intake:
         pieces, times, gaps = self._pieces, self._times, self._gaps
         self._plainly(pieces, times, gaps)
         pieces.clear()
-        del times[:], gaps[:]
+        times.clear()
+        gaps.clear()
 
-    def _plainly(self, pieces: list[str], times: "array[int]", gaps: "array[int]") -> None:
+    def _plainly(self, pieces: list[str], times: list[int], gaps: list[int]) -> None:
         """Chunks that carried visible text and nothing else: the text, the arrival and the gap before each."""
         raise NotImplementedError
 

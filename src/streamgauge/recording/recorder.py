@@ -3,7 +3,6 @@
 It is the sink that the provider's reader speaks to. `feed` is the hot path: it reads the chunk once, keeps running
 figures of fixed size and builds no object. Time comes in as an argument, in monotonic nanoseconds."""
 
-from array import array
 from collections.abc import Callable
 from itertools import islice
 from operator import eq
@@ -165,7 +164,7 @@ class Recorder(Intake):
         self.wait_ns += now - self.asked
         self.now = now
 
-    def _plainly(self, pieces: list[str], times: "array[int]", gaps: "array[int]") -> None:
+    def _plainly(self, pieces: list[str], times: list[int], gaps: list[int]) -> None:
         sizes = [*map(len, pieces)]
         self._text += sum(sizes)
         self._content_chunks += len(sizes)

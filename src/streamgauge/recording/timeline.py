@@ -89,8 +89,11 @@ class Timeline:
         self.stride = 1
         self.chunks = 0
 
-    def extend(self, sizes: list[int], times: "array[int]", gaps: "array[int]") -> None:
+    def extend(self, sizes: list[int], times: list[int], gaps: list[int]) -> None:
         """Account for neighbouring chunks: characters and arrival of each, and the gap before it."""
+        if self._count + len(sizes) <= self.stride:
+            self.add(len(sizes), sum(sizes), times[0], times[-1], max(gaps))
+            return
         at = self._alone(sizes, times, gaps) if self.stride == 1 else 0
         while at < len(sizes):
             to = at + self.stride - self._count
@@ -98,7 +101,7 @@ class Timeline:
             self.add(len(mine), sum(sizes[at:to]), mine[0], mine[-1], max(gaps[at:to]))
             at = to
 
-    def _alone(self, sizes: list[int], times: "array[int]", gaps: "array[int]") -> int:
+    def _alone(self, sizes: list[int], times: list[int], gaps: list[int]) -> int:
         """Give each chunk a row of its own, while there is room; how many got one."""
         room = len(sizes) if self._budget is None else min(self._budget - self._rows, len(sizes))
         run = self._open_run()
@@ -193,7 +196,7 @@ class NoTimeline(Timeline):
     def __init__(self) -> None:
         super().__init__(None)
 
-    def extend(self, sizes: list[int], times: "array[int]", gaps: "array[int]") -> None:  # noqa: ARG002 - others keep it
+    def extend(self, sizes: list[int], times: list[int], gaps: list[int]) -> None:  # noqa: ARG002 - others keep it
         """Count the chunks."""
         self.chunks += len(sizes)
 
