@@ -9,7 +9,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar, Token
-from functools import cached_property, partial
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
@@ -56,11 +56,20 @@ def supported(provider: Provider) -> bool:
 _left_alone: set[str] = set()
 
 
+def _installed(provider: Provider) -> Version:
+    try:
+        return Version(version(provider.distribution))
+    except PackageNotFoundError:
+        return Version("0")
+
+
 class Patches:
     """The hooks in one SDK."""
 
     def __init__(self, provider: Provider, choose: Choice) -> None:
         self._provider, self._choose = provider, choose
+        self._installed = _installed(provider)
+        self._keeping: dict[str, bool] = {}
         self._undo: list[Callable[[], None]] = []
 
     def install(self) -> None:
@@ -157,15 +166,12 @@ class Patches:
 
     def _keeps(self, api: Api) -> bool:
         """Whether the installed SDK keeps a last frame of `api` to itself."""
-        until = api.last_frame_until
-        return api.last_frame is not None and (until is None or self._installed < Version(until))
-
-    @cached_property
-    def _installed(self) -> Version:
-        try:
-            return Version(version(self._provider.distribution))
-        except PackageNotFoundError:
-            return Version("0")
+        known = self._keeping.get(api.name)
+        if known is None:
+            until = api.last_frame_until
+            known = api.last_frame is not None and (until is None or self._installed < Version(until))
+            self._keeping[api.name] = known
+        return known
 
     def _observed(self, stream: Any) -> Observation | None:
         response = getattr(stream, "response", None)
