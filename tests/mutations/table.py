@@ -548,8 +548,8 @@ LIMITS = (
         "bounds: text is read and forgotten",
         edit(
             "recording/intake.py",
-            "        pieces.clear()\n",
-            '        self._pieces = []\n        self._kept = (pieces, getattr(self, "_kept", None))\n',
+            "        self._plainly(pieces, times, gaps)\n",
+            '        self._plainly(pieces, times, gaps)\n        self._kept = (pieces, getattr(self, "_kept", None))\n',
         ),
         edit("recording/intake.py", '__slots__ = ("_gaps",', '__slots__ = ("_gaps", "_kept",'),
         f"{BOUNDS}test_open_stream_holds_as_much_after_100000_chunks_as_after_1000_and_at_most_32_kib",
@@ -699,6 +699,15 @@ PROPERTIES = (
             "        self._text += sum(sizes[:2])\n",
         ),
         f"{RECORDER}test_batched_text_is_told_as_if_each_chunk_had_been_settled_alone",
+    ),
+    row(
+        "properties: who hears of a text counts each of its chunks once",
+        edit(
+            "recording/intake.py",
+            "        self._pieces, self._times, self._gaps = [], [], []\n        self._plainly(pieces, times, gaps)\n",
+            "        self._plainly(pieces, times, gaps)\n        self._pieces, self._times, self._gaps = [], [], []\n",
+        ),
+        f"{RECORDER}test_who_is_told_of_the_text_and_cancels_counts_each_chunk_once",
     ),
     row(
         "properties: text in a batch comes before what came after it",

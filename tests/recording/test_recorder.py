@@ -115,6 +115,23 @@ def test_what_a_batch_holds_was_there_before_what_ends_it(word: str) -> None:
     assert "".join(heard) == ("abcd" if word == "text" else "abc")
 
 
+def test_who_is_told_of_the_text_and_cancels_counts_each_chunk_once() -> None:
+    """As an application does that stops a stream when it hears of a loop."""
+    counted: list[tuple[int, int]] = []
+
+    def stop(_text: str) -> None:
+        counted.append((made.chunks, made.text_characters))
+        if len(counted) == 2:
+            made.cancel(Initiator.GUARDRAIL, made.now)
+
+    made = recorder(on_text=stop)
+    now = fed(made, [("ab", 1, 0)] * 100)
+    record = made.seal(End(EndCause.CLOSED), now)
+    assert counted == [(0, 2), (65, 130), (100, 200)]
+    assert record.cancel is not None
+    assert (record.cancel.chunks_after, record.cancel.characters_after) == (35, 70)
+
+
 def test_role_empty_usage_and_error_chunks_never_set_the_first_text() -> None:
     made = recorder()
     made.attempt(1100)

@@ -5,6 +5,7 @@ that. This is the hot path: no object is built here, and what it touches lies si
 first), because in a real stream the SDK's work between two chunks leaves none of it in the processor's nearest
 cache."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ BATCH = 64
 """Most chunks of plain text that are settled together."""
 
 
-class Intake:
+class Intake(ABC):
     """Takes chunks in; what they mean to the books is told by whoever extends it.
 
     `asked` is written by the tap whenever the consumer comes back for more; `now` is the arrival of the latest chunk.
@@ -70,23 +71,22 @@ class Intake:
     def _settle(self) -> None:
         """Account for the open batch."""
         pieces, times, gaps = self._pieces, self._times, self._gaps
+        # emptied first: who is told of a loop may ask what was counted, and what is settled counts elsewhere
+        self._pieces, self._times, self._gaps = [], [], []
         self._plainly(pieces, times, gaps)
-        pieces.clear()
-        times.clear()
-        gaps.clear()
 
+    @abstractmethod
     def _plainly(self, pieces: list[str], times: list[int], gaps: list[int]) -> None:
         """Chunks that carried visible text and nothing else: the text, the arrival and the gap before each."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _single(self, piece: str | None, gap: int) -> None:
         """A chunk that is not just more of the same text."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _stalled(self, gap: int, now: int) -> None:
         """The chunk that is about to be read comes after a silence longer than its phase allows."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _unreadable(self) -> None:
         """The reader failed on a chunk."""
-        raise NotImplementedError

@@ -75,7 +75,7 @@ class Timeline:
         "_rows",
         "_run",
         "_size",
-        "_told",
+        "_written",
         "chunks",
         "stride",
     )
@@ -85,7 +85,7 @@ class Timeline:
         self._pins_left = -1 if budget is None else budget // 3
         self._parts: list[Run | Slice] = []
         self._run: Run | None = None
-        self._rows = self._told = self._count = self._size = self._first = self._last = self._gap = 0
+        self._rows = self._written = self._count = self._size = self._first = self._last = self._gap = 0
         self.stride = 1
         self.chunks = 0
 
@@ -111,7 +111,7 @@ class Timeline:
         run.lasts.extend(times[:room])
         run.gaps.extend(gaps[:room])
         self.chunks += room
-        self._told += room
+        self._written += room
         self._rows_added(room)
         return room
 
@@ -137,13 +137,13 @@ class Timeline:
         self._pins_left -= 1
         self._parts.append(Slice(self.chunks, 1, characters, at, at, gap, _told(marks)))
         self.chunks += 1
-        self._told += 1
+        self._written += 1
         self._run = None
         self._rows_added(1)
 
     def _open_run(self) -> Run:
         if self._run is None:
-            self._run = Run(self._told)
+            self._run = Run(self._written)
             self._parts.append(self._run)
         return self._run
 
@@ -156,7 +156,7 @@ class Timeline:
         run.firsts.append(self._first)
         run.lasts.append(self._last)
         run.gaps.append(self._gap)
-        self._told += self._count
+        self._written += self._count
         self._count = self._size = self._gap = 0
         self._rows_added(1)
 
