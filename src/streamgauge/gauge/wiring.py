@@ -14,8 +14,6 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
-from opentelemetry.metrics import get_meter_provider
-
 from streamgauge.analysis import Arguments, StreamReport
 from streamgauge.analysis.loops import Loop, LoopDetector
 from streamgauge.clock import SYSTEM_CLOCK, Clock
@@ -62,7 +60,6 @@ class Gauge:
         self.clock = clock
         self.guard = Guard(self._count_error)
         self._on_finding = on_finding
-        self._meter_provider = meter_provider
         self._open: dict[str, Observation] = {}
         self._by_response: weakref.WeakKeyDictionary[Any, Observation] = weakref.WeakKeyDictionary()
         self._by_iterator: weakref.WeakKeyDictionary[Any, Observation] = weakref.WeakKeyDictionary()
@@ -214,14 +211,9 @@ class Gauge:
     def _open_streams(self) -> Iterator[tuple[Phase, float]]:
         # OpenTelemetry asks one of several gauges of the same name: each answers for all that report to the same meters
         for gauge in list(_alive):
-            if gauge.meter_provider is self.meter_provider:
+            if gauge.signals.meter_provider is self.signals.meter_provider:
                 for observation in list(gauge._open.values()):
                     yield observation.phase, observation.elapsed
-
-    @property
-    def meter_provider(self) -> Any:
-        """Where the metrics go."""
-        return self._meter_provider or get_meter_provider()
 
     @property
     def open_count(self) -> int:

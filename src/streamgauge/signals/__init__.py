@@ -69,7 +69,7 @@ class Signals:
         self._propagate = settings.propagate
         self._on_span = settings.timeline_signal == "span" and self._mode != "off"
         self._on_log = settings.timeline_signal == "log" and self._mode != "off"
-        self._tracer_provider = tracer_provider
+        self._tracer_provider, self._meter_provider = tracer_provider, meter_provider
         self._tracer = trace_api.get_tracer(names.SCOPE, _version(), tracer_provider, schema_url=names.SCHEMA_URL)
         self._meter = metrics_api.get_meter(names.SCOPE, _version(), meter_provider, schema_url=names.SCHEMA_URL)
         self.metrics = Metrics(
@@ -86,6 +86,11 @@ class Signals:
         self._sinks = list(sinks)
         if settings.jsonl is not None:
             self._sinks.append(JsonlSink(settings.jsonl))
+
+    @property
+    def meter_provider(self) -> Any:
+        """Where the metrics go."""
+        return self._meter_provider or metrics_api.get_meter_provider()
 
     def event_limit(self) -> int | None:
         """Most events that a span keeps, as far as the tracer provider says."""
