@@ -15,6 +15,7 @@ from streamgauge.recording import EndCause, Recorder
 Left = Callable[[EndCause, BaseException | None], None]
 Report = Callable[[str, Exception], None]
 Feed = Callable[[Any, int], None]
+LastWords = Callable[[], object] | None
 
 
 class Tap:
@@ -31,8 +32,8 @@ class Tap:
         self.ending = False
         self.broken = False
 
-    def read(self, source: Iterator[Any]) -> Iterator[Any]:
-        """The chunks of `source`, each seen on its way."""
+    def read(self, source: Iterator[Any], last_words: LastWords = None) -> Iterator[Any]:
+        """The chunks of `source`, each seen on its way; `last_words` is called when it has ended or failed."""
         recorder, clock = self.recorder, self._clock
         feed: Feed = recorder.feed
         recorder.asked = clock()
@@ -52,13 +53,15 @@ class Tap:
                 self._left(EndCause.DROPPED, None)
             raise
         except BaseException as error:
+            _hear(last_words)
             if self._raised(error):
                 return
             raise
+        _hear(last_words)
         self._left(EndCause.EXHAUSTED, None)
 
-    async def read_async(self, source: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        """The chunks of `source`, each seen on its way."""
+    async def read_async(self, source: AsyncIterator[Any], last_words: LastWords = None) -> AsyncIterator[Any]:
+        """The chunks of `source`, each seen on its way; `last_words` is called when it has ended or failed."""
         recorder, clock = self.recorder, self._clock
         feed: Feed = recorder.feed
         recorder.asked = clock()
@@ -76,9 +79,11 @@ class Tap:
             self._left(EndCause.DROPPED, None)
             raise
         except BaseException as error:
+            _hear(last_words)
             if self._raised(error):
                 return
             raise
+        _hear(last_words)
         self._left(EndCause.EXHAUSTED, None)
 
     def _broken(self, error: Exception) -> Feed:
@@ -126,6 +131,17 @@ def _stack() -> Iterator[FrameType]:
     while frame is not None:
         yield frame
         frame = frame.f_back
+
+
+def frame_of(generator: Any) -> FrameType | None:
+    """The frame that a generator runs in, sync or async; None for anything else, and for one that has ended."""
+    frame = getattr(generator, "gi_frame", None) or getattr(generator, "ag_frame", None)
+    return frame if isinstance(frame, FrameType) else None
+
+
+def _hear(last_words: LastWords) -> None:
+    if last_words is not None:
+        last_words()
 
 
 def _untold(_cause: EndCause, _error: BaseException | None) -> None:

@@ -68,8 +68,9 @@ def test_every_hook_that_a_provider_names_is_there(provider: Provider) -> None:
         owner = getattr(import_module(module), name)
         methods = (provider.request, provider.attempt) if path in provider.clients else (provider.stream,)
         assert all(callable(getattr(owner, method)) for method in methods)
-        if path in provider.streams and provider.events is not None:
-            assert callable(getattr(owner, provider.events))
+        if path in provider.streams:
+            names = getattr(owner, provider.stream).__code__.co_varnames
+            assert all(api.frame_name in names for api in apis(provider) if api.last_frame is not None)
     assert provider.versions
     assert provider.distribution
 

@@ -37,11 +37,9 @@ NEEDS: dict[Context, Need] = {
 LEAST = min(NEEDS.values())
 """Below this no context calls a repetition a loop."""
 
-_LETTERS = re.compile(r"[^\W\d_]+")
-_DIGITS = re.compile(r"\d+")
 _TIGHT_COMMA = re.compile(r",\S")
-_LITERAL = re.compile(r"\b(?:null|true|false|none|nan|undefined)\b", re.IGNORECASE)
-_NOTATION = re.compile(r"[\s\dA-Fa-fxtnuTNU.,:;+*/=_\[\](){}\"'-]*")  # numbers, hex, DNA, with what stands between them
+# numbers, hex, DNA, the words of data, and what stands between them; gives up at the first letter that is neither
+_NOTATION = re.compile(r"(?:\b(?i:null|true|false|none|nan|undefined)\b|[\s\dA-Fa-fxtnuTNU.,:;+*/=_\[\](){}\"'-])*+")
 _ITEM = re.compile(r"\n[ \t]*(?:[-*+•]|\d+[.)])[ \t]")
 _JSON = re.compile(r"\"\s*:|[\[{]\s*\"|\"\s*[\]}]|\",\s*\"")
 _SYMBOLS = "{}<>[]();=\\"
@@ -78,19 +76,23 @@ def _turned(unit: str) -> str:
 def _context_of_lines(unit: str) -> Context:
     if _ITEM.search(unit):
         return "list"
-    if _JSON.search(unit + unit):
+    if '"' in unit and _JSON.search(unit + unit):
         return "json"
     return "code" if _looks_like_code(unit) else "prose"
 
 
 def _is_data(unit: str) -> bool:
-    letters = len(unit) - len(_LETTERS.sub("", unit))
-    digits = len(unit) - len(_DIGITS.sub("", unit))
+    digits = _digits(unit)
+    letters = sum(map(str.isalnum, unit)) - digits
     return digits >= letters or _is_notation(unit) or (unit.isascii() and _is_unspaced(unit))
 
 
+def _digits(unit: str) -> int:
+    return sum(map(unit.count, "0123456789")) if unit.isascii() else sum(map(str.isdecimal, unit))
+
+
 def _is_notation(unit: str) -> bool:
-    return _NOTATION.fullmatch(_LITERAL.sub("", unit)) is not None
+    return _NOTATION.fullmatch(unit) is not None
 
 
 def _is_unspaced(unit: str) -> bool:
@@ -104,5 +106,4 @@ def _is_table(unit: str) -> bool:
 
 
 def _looks_like_code(unit: str) -> bool:
-    digits = len(unit) - len(_DIGITS.sub("", unit))
-    return sum(map(unit.count, _SYMBOLS)) * 16 > len(unit) or digits * 6 > len(unit)
+    return sum(map(unit.count, _SYMBOLS)) * 16 > len(unit) or _digits(unit) * 6 > len(unit)

@@ -7,13 +7,16 @@ import inspect
 import os
 import threading
 import weakref
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
+from functools import partial
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from streamgauge.analysis import Context, LoopReport, StreamReport, analyse
 from streamgauge.analysis.loops import Loop, LoopDetector
 from streamgauge.analysis.outcome import ending
+from streamgauge.events import Sink
 from streamgauge.gauge.connection import shut_down, when_closed
 from streamgauge.gauge.falls import HelperFellError, helper_fell
 from streamgauge.gauge.guard import Guard, guarded
@@ -21,7 +24,7 @@ from streamgauge.names import FailureMode, Initiator, Outcome, Phase, State
 from streamgauge.providers import Request, describe
 from streamgauge.recording import Call, End, EndCause, Recorder, Step
 from streamgauge.signals import Span, span_ids
-from streamgauge.tap import Tap, finalising
+from streamgauge.tap import Tap, finalising, frame_of
 
 if TYPE_CHECKING:
     from streamgauge.gauge.wiring import Gauge
@@ -58,7 +61,6 @@ class Observation:
         self.report: StreamReport | None = None
         self.stalls_told = 0
         self.stall_told_since: int | None = None
-        self.last_frame: Any = None
         self.dropping = False
         self.successor: Observation | None = None
         self._gauge = gauge
@@ -155,10 +157,24 @@ class Observation:
         if self._tapped or self._sealed:
             return source
         self._tapped = True
-        wrapping: Any = self._tap.read_async(source) if hasattr(source, "__anext__") else self._tap.read(source)
+        read: Any = self._tap.read_async if hasattr(source, "__anext__") else self._tap.read
+        wrapping = read(source, self._last_words(source))
         wrapping.__name__ = getattr(source, "__name__", wrapping.__name__)
         wrapping.__qualname__ = getattr(source, "__qualname__", wrapping.__qualname__)
         return wrapping
+
+    def _last_words(self, source: Any) -> Callable[[], object] | None:
+        """Reads what the SDK keeps to itself once `source` has ended: a frame that is held outlives its generator."""
+        api, frame = self.request.api, frame_of(source)
+        if api.last_frame is None or frame is None:
+            return None
+        return partial(self._read_last_frame, api.last_frame, frame, api.frame_name)
+
+    @guarded("read")
+    def _read_last_frame(self, read: Callable[[Any, Sink], None], within: FrameType, name: str) -> None:
+        frame = within.f_locals.get(name)
+        if frame is not None and self.recorder.error_code is None:
+            read(frame, self.recorder)
 
     def during_request(self) -> AbstractContextManager[Any]:
         """A block around the request; the span is current in it if the settings ask for that."""
@@ -335,7 +351,6 @@ class Observation:
         now = gauge.clock.monotonic_ns() if at is None else at
         if cause is EndCause.INTERRUPTED and not recorder.cancel_requested:
             recorder.cancel(Initiator.UNKNOWN, now)
-        self._see_last_frame()
         self.catch_up()
         record = recorder.seal(_end(cause, error), now, closed_ns=self._closed_ns, event_budget=gauge.event_budget)
         settings = gauge.settings
@@ -356,12 +371,6 @@ class Observation:
         if recorder.read_errors:
             self.guard.count("read", recorder.read_errors)
         gauge.emit(self)
-
-    def _see_last_frame(self) -> None:
-        frame, self.last_frame = self.last_frame, None
-        read = self.request.api.last_frame
-        if read is not None and frame is not None and self.recorder.error_code is None:
-            read(frame, self.recorder)
 
     def _loop(self) -> LoopReport | None:
         loop = self._loops.finish() if self._loops is not None else None

@@ -7,7 +7,7 @@ untouched when nothing is to be observed."""
 import importlib
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from contextvars import ContextVar, Token
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -15,11 +15,10 @@ from typing import Any, Protocol
 
 import wrapt
 from packaging.specifiers import SpecifierSet
-from packaging.version import Version
 
 from streamgauge.gauge.observation import Observation
 from streamgauge.gauge.wiring import Gauge
-from streamgauge.providers import Api, Provider
+from streamgauge.providers import Provider
 
 log = logging.getLogger("streamgauge")
 
@@ -56,20 +55,11 @@ def supported(provider: Provider) -> bool:
 _left_alone: set[str] = set()
 
 
-def _installed(provider: Provider) -> Version:
-    try:
-        return Version(version(provider.distribution))
-    except PackageNotFoundError:
-        return Version("0")
-
-
 class Patches:
     """The hooks in one SDK."""
 
     def __init__(self, provider: Provider, choose: Choice) -> None:
         self._provider, self._choose = provider, choose
-        self._installed = _installed(provider)
-        self._keeping: dict[str, bool] = {}
         self._undo: list[Callable[[], None]] = []
 
     def install(self) -> None:
@@ -83,8 +73,6 @@ class Patches:
                 self._hide_own_span(path, provider.own_span)
         for path in provider.streams:
             self._wrap(path, provider.stream, self._stream)
-            if provider.events is not None:
-                self._wrap(path, provider.events, self._events)
 
     def remove(self) -> None:
         """Leave the SDK as it was; streams that are open stay observed to their end."""
@@ -156,22 +144,6 @@ class Patches:
             observation.discard("internal_error")
             return source
         return wrapping
-
-    def _events(self, wrapped: Any, stream: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        source = wrapped(*args, **kwargs)
-        observation = self._observed(stream)
-        if observation is None or not self._keeps(observation.request.api):
-            return source
-        return _frames_async(source, observation) if hasattr(source, "__anext__") else _frames(source, observation)
-
-    def _keeps(self, api: Api) -> bool:
-        """Whether the installed SDK keeps a last frame of `api` to itself."""
-        known = self._keeping.get(api.name)
-        if known is None:
-            until = api.last_frame_until
-            known = api.last_frame is not None and (until is None or self._installed < Version(until))
-            self._keeping[api.name] = known
-        return known
 
     def _observed(self, stream: Any) -> Observation | None:
         response = getattr(stream, "response", None)
@@ -293,15 +265,3 @@ def response_of(result: Any) -> Any:
             return response
     inner = getattr(result, "_raw_stream", None)
     return None if inner is None else response_of(inner)
-
-
-def _frames(source: Iterator[Any], observation: Observation) -> Iterator[Any]:
-    for frame in source:
-        observation.last_frame = frame
-        yield frame
-
-
-async def _frames_async(source: AsyncIterator[Any], observation: Observation) -> AsyncIterator[Any]:
-    async for frame in source:
-        observation.last_frame = frame
-        yield frame

@@ -36,8 +36,8 @@ class Api:
     """Whether exhaustion is the only end marker that there is."""
     last_frame: Callable[[Any, Sink], None] | None = None
     """Reads the last frame on the wire, where the SDK keeps to itself what it says."""
-    last_frame_until: str | None = None
-    """The first version of the SDK that hands that on; None if none does."""
+    frame_name: str = "sse"
+    """The variable of the stream's own generator that holds the latest frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,8 @@ class Provider:
 
     Class paths are `module:Class`. `request` is the method through which every call goes, once per call: its second
     argument is what `read_request` reads, its keyword `stream` says whether a stream is asked for; `attempt`
-    the one that it calls once per request sent; `stream` the method that makes a stream's own iterator; `events` the
-    one below it that sees frames which the SDK keeps to itself. `own_span` names the attribute that holds the SDK's
-    own tracer, if it has one."""
+    the one that it calls once per request sent; `stream` the method that makes a stream's own iterator. `own_span`
+    names the attribute that holds the SDK's own tracer, if it has one."""
 
     name: str
     distribution: str
@@ -86,7 +85,6 @@ class Provider:
     request: str = "request"
     attempt: str = "_build_request"
     stream: str = "__stream__"
-    events: str | None = None
     own_span: str | None = None
 
 

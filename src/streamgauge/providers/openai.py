@@ -1,8 +1,8 @@
 """OpenAI's SDK, and every provider behind its client: chat completions, legacy completions and Responses.
 
 Tapped at the stream's own iterator (`Stream.__stream__`), which every entry point of the SDK goes through; the call's
-boundary is the client's `request`. `[DONE]` is kept by the SDK to itself and is seen one level below, in
-`_iter_events`."""
+boundary is the client's `request`. `[DONE]` is kept by the SDK to itself: when its generator has ended, the frame that
+it held last is looked at."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -373,7 +373,6 @@ _APIS = (
         "chat",
         responses_reader,
         last_frame=_swallowed_error,
-        last_frame_until="1.93",
     ),
 )
 
@@ -423,5 +422,4 @@ PROVIDER = Provider(
     clients=("openai._base_client:SyncAPIClient", "openai._base_client:AsyncAPIClient"),
     streams=("openai._streaming:Stream", "openai._streaming:AsyncStream"),
     read_request=read_request,
-    events="_iter_events",
 )

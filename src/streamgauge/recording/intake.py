@@ -1,13 +1,15 @@
 """The intake: what happens to every chunk, and to most chunks nothing more.
 
-In: a chunk and its time. Out: batches of plain text that are settled together, and single chunks that are more than
-that. This is the hot path: no object is built here, and what it touches lies side by side (a base class's slots come
-first), because in a real stream the SDK's work between two chunks leaves none of it in the processor's nearest
-cache."""
+In: a chunk and its time. Out: rows of the timeline that are plain text, that text in batches, and single chunks that
+are more than that. This is the hot path: no object is built here, and what it touches lies side by side (a base
+class's slots come first), because in a real stream the SDK's work between two chunks leaves none of it in the
+processor's nearest cache."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
+
+from streamgauge.recording.timeline import Timeline
 
 Reader = Callable[[Any, Any], str | None]
 """Tells a sink what a chunk carried; visible text and nothing else is given back instead, which is what nearly every
@@ -20,7 +22,7 @@ provider's.
 """
 
 BATCH = 64
-"""Most chunks of plain text that are settled together."""
+"""Most pieces of plain text that are held before they are read."""
 
 
 class Intake(ABC):
@@ -29,18 +31,38 @@ class Intake(ABC):
     `asked` is written by the tap whenever the consumer comes back for more; `now` is the arrival of the latest chunk.
     """
 
-    __slots__ = ("_gaps", "_pieces", "_plain", "_read", "_stall_limit", "_times", "asked", "now", "wait_ns")
+    __slots__ = (
+        "_content_chunks",
+        "_counted",
+        "_first",
+        "_gap",
+        "_last",
+        "_limit",
+        "_pieces",
+        "_plain",
+        "_read",
+        "_stall_limit",
+        "_text",
+        "asked",
+        "gap_max",
+        "now",
+        "timeline",
+        "wait_ns",
+    )
 
-    def __init__(self, read: Reader, now: int, stall_limit: int) -> None:
+    def __init__(self, read: Reader, timeline: Timeline, now: int, stall_limit: int) -> None:
         self._read = read
+        self.timeline = timeline
         self._stall_limit = stall_limit
         self.asked = self.now = now
-        self.wait_ns = 0
-        # the open batch, a chunk a row: its text, its arrival, the gap before it
-        self._pieces: list[str] = []
-        self._times: list[int] = []
-        self._gaps: list[int] = []
+        self.wait_ns = self.gap_max = self._text = self._content_chunks = 0
         self._plain = False
+        self._pieces: list[str] = []
+        # the open row: the pieces from `_counted` on, when the first of them and the latest content arrived, and the
+        # widest gap; with `_limit` pieces the row is full, or the batch
+        self._counted = self._first = self._last = 0
+        self._gap = -1
+        self._limit = 1
 
     def feed(self, chunk: Any, now: int) -> None:
         """Account for one chunk as the provider's SDK yields it, arrived at `now`."""
@@ -59,29 +81,52 @@ class Intake(ABC):
         if piece and self._plain and type(piece) is str:
             pieces = self._pieces
             pieces.append(piece)
-            self._times.append(now)
-            self._gaps.append(gap)
-            if len(pieces) >= BATCH:
-                self._settle()
+            self._last = now
+            if gap > self._gap:
+                if self._gap < 0:
+                    self._first = now
+                self._gap = gap
+            if len(pieces) >= self._limit:
+                self._full()
         else:
             if self._pieces:
                 self._settle()
-            self._single(piece, gap)
+            self._limit = min(self._single(piece, gap), BATCH)
+
+    def _full(self) -> None:
+        room = self._close_row()
+        held = len(self._pieces)
+        if held >= BATCH:
+            self._settle()
+            held = 0
+        self._limit = min(held + room, BATCH)
+
+    def _close_row(self) -> int:
+        pieces, counted, gap = self._pieces, self._counted, self._gap
+        held = self._counted = len(pieces)
+        count, size = held - counted, sum(map(len, pieces[counted:] if counted else pieces))
+        self._text += size
+        self._content_chunks += count
+        if gap > self.gap_max:
+            self.gap_max = gap
+        self._gap = -1
+        return self.timeline.add(count, size, self._first, self._last, gap)
 
     def _settle(self) -> None:
-        """Account for the open batch."""
-        pieces, times, gaps = self._pieces, self._times, self._gaps
+        """Account for all text that is held, and let go of it."""
+        if self._counted < len(self._pieces):
+            self._close_row()
         # emptied first: who is told of a loop may ask what was counted, and what is settled counts elsewhere
-        self._pieces, self._times, self._gaps = [], [], []
-        self._plainly(pieces, times, gaps)
+        pieces, self._pieces, self._counted = self._pieces, [], 0
+        self._read_on(pieces)
 
     @abstractmethod
-    def _plainly(self, pieces: list[str], times: list[int], gaps: list[int]) -> None:
-        """Chunks that carried visible text and nothing else: the text, the arrival and the gap before each."""
+    def _read_on(self, pieces: list[str]) -> None:
+        """The text that follows; to be read and forgotten."""
 
     @abstractmethod
-    def _single(self, piece: str | None, gap: int) -> None:
-        """A chunk that is not just more of the same text."""
+    def _single(self, piece: str | None, gap: int) -> int:
+        """A chunk that is not just more of the same text; how many the timeline's next row takes."""
 
     @abstractmethod
     def _stalled(self, gap: int, now: int) -> None:

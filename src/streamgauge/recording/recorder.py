@@ -36,12 +36,10 @@ class Recorder(Intake):
 
     __slots__ = (
         "_cancel",
-        "_content_chunks",
         "_first_reasoning",
         "_first_text",
         "_first_tool",
         "_judge",
-        "_last",
         "_last_piece",
         "_limits",
         "_marks",
@@ -52,7 +50,6 @@ class Recorder(Intake):
         "_repeated_at",
         "_state_since",
         "_state_times",
-        "_text",
         "_told",
         "_tools",
         "attempt_ns",
@@ -64,7 +61,6 @@ class Recorder(Intake):
         "error_status",
         "finish_reasons",
         "first_any",
-        "gap_max",
         "http_status",
         "illegal",
         "marked",
@@ -81,7 +77,6 @@ class Recorder(Intake):
         "stalls",
         "state",
         "terminal_marker",
-        "timeline",
         "tool_characters",
         "unrecognised_chunks",
         "usage_counts",
@@ -97,9 +92,8 @@ class Recorder(Intake):
         judge: Judge,
         on_text: Callable[[str], None] | None = None,
     ) -> None:
-        super().__init__(read, call.started_ns, stall_limits[Phase.WAITING])
+        super().__init__(read, timeline, call.started_ns, stall_limits[Phase.WAITING])
         self.call = call
-        self.timeline = timeline
         self._limits = stall_limits
         self._judge = judge
         self._on_text = on_text
@@ -109,10 +103,9 @@ class Recorder(Intake):
         self._phase_times: dict[Phase, int] = {}
         self.phase = Phase.WAITING
         self.attempts = 0
-        self.gap_max = self._marks = 0
+        self._marks = 0
         self.reasoning_characters = self.tool_characters = 0
-        self._text = self._content_chunks = self._told = 0
-        self._last = 0
+        self._told = 0
         self.pings = self.unrecognised_chunks = self.duplicates = self.illegal = self.read_errors = self.stall_count = 0
         self.choices = 0
         self.stalls: list[Stall] = []
@@ -164,18 +157,7 @@ class Recorder(Intake):
         self.wait_ns += now - self.asked
         self.now = now
 
-    def _plainly(self, pieces: list[str], times: list[int], gaps: list[int]) -> None:
-        sizes = [*map(len, pieces)]
-        self._text += sum(sizes)
-        self._content_chunks += len(sizes)
-        gap = max(gaps)
-        if gap > self.gap_max:
-            self.gap_max = gap
-        self.timeline.extend(sizes, times, gaps)
-        self._last = times[-1]
-        self._read_on(pieces)
-
-    def _single(self, piece: str | None, gap: int) -> None:
+    def _single(self, piece: str | None, gap: int) -> int:
         if piece:
             self._say(piece)
         now, told, marks = self.now, self._told, self._marks
@@ -184,11 +166,8 @@ class Recorder(Intake):
             marks, gap = marks | self._first_chunk(now), 0
         if gap > self.gap_max:
             self.gap_max = gap
-        if marks:
-            self.timeline.pin(now, told, gap, marks)
-        else:
-            self.timeline.add(1, told, now, now, gap)
         self._plain = self.phase is Phase.RESPONDING
+        return self.timeline.pin(now, told, gap, marks) if marks else self.timeline.add(1, told, now, now, gap)
 
     def _say(self, piece: object) -> None:
         if not isinstance(piece, str):
@@ -378,7 +357,7 @@ class Recorder(Intake):
     @property
     def chunks(self) -> int:
         """Chunks so far."""
-        return self.timeline.chunks + len(self._pieces)
+        return self.timeline.chunks + len(self._pieces) - self._counted
 
     def tool_call_ids(self) -> frozenset[str]:
         """Ids of the tool calls seen so far."""
@@ -387,7 +366,7 @@ class Recorder(Intake):
     @property
     def text_characters(self) -> int:
         """Characters of visible text so far."""
-        return self._text + sum(map(len, self._pieces))
+        return self._text + sum(map(len, self._pieces[self._counted :]))
 
     # the end
 

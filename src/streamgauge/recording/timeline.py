@@ -11,12 +11,12 @@ microseconds."""
 from array import array
 from collections.abc import Iterator
 from functools import cache
-from itertools import repeat
 from operator import add
 
 from streamgauge.names import Mark
 from streamgauge.recording.record import Slice
 
+_ENDLESS = 2**62
 _MARKS = tuple(Mark)
 BIT = {mark: 1 << position for position, mark in enumerate(_MARKS)}
 
@@ -75,94 +75,67 @@ class Timeline:
         "_rows",
         "_run",
         "_size",
-        "_written",
         "chunks",
         "stride",
     )
 
     def __init__(self, budget: int | None) -> None:
-        self._budget = budget
-        self._pins_left = -1 if budget is None else budget // 3
+        self._budget = _ENDLESS if budget is None else budget
+        self._pins_left = self._budget // 3
         self._parts: list[Run | Slice] = []
         self._run: Run | None = None
-        self._rows = self._written = self._count = self._size = self._first = self._last = self._gap = 0
+        self._rows = self._count = self._size = self._first = self._last = self._gap = 0
         self.stride = 1
         self.chunks = 0
 
-    def extend(self, sizes: list[int], times: list[int], gaps: list[int]) -> None:
-        """Account for neighbouring chunks: characters and arrival of each, and the gap before it."""
-        if self._count + len(sizes) <= self.stride:
-            self.add(len(sizes), sum(sizes), times[0], times[-1], max(gaps))
-            return
-        at = self._alone(sizes, times, gaps) if self.stride == 1 else 0
-        while at < len(sizes):
-            to = at + self.stride - self._count
-            mine = times[at:to]
-            self.add(len(mine), sum(sizes[at:to]), mine[0], mine[-1], max(gaps[at:to]))
-            at = to
-
-    def _alone(self, sizes: list[int], times: list[int], gaps: list[int]) -> int:
-        """Give each chunk a row of its own, while there is room; how many got one."""
-        room = len(sizes) if self._budget is None else min(self._budget - self._rows, len(sizes))
-        run = self._open_run()
-        run.counts.extend(repeat(1, room))
-        run.sizes.extend(sizes[:room])
-        run.firsts.extend(times[:room])
-        run.lasts.extend(times[:room])
-        run.gaps.extend(gaps[:room])
-        self.chunks += room
-        self._written += room
-        self._rows_added(room)
-        return room
-
-    def add(self, count: int, characters: int, first: int, last: int, gap: int) -> None:
-        """Account for `count` neighbouring chunks at once; no more than there is room for in the open row."""
-        if not self._count:
-            self._first = first
+    def add(self, count: int, characters: int, first: int, last: int, gap: int) -> int:
+        """Account for `count` neighbouring chunks at once, no more than there is room for in the open row; how many the
+        next one takes.
+        """
         self.chunks += count
-        self._count += count
-        self._size += characters
-        self._last = last
-        if gap > self._gap:
-            self._gap = gap
-        if self._count >= self.stride:
-            self._close_row()
+        if self._count:
+            count, characters, first = self._count + count, self._size + characters, self._first
+            if self._gap > gap:
+                gap = self._gap
+        if count < self.stride:
+            self._count, self._size, self._first, self._last, self._gap = count, characters, first, last, gap
+            return self.stride - count
+        self._count = 0
+        self._row(count, characters, first, last, gap)
+        return self.stride
 
-    def pin(self, at: int, characters: int, gap: int, marks: int) -> None:
+    def pin(self, at: int, characters: int, gap: int, marks: int) -> int:
         """Account for one chunk that keeps a row of its own, as long as there is room for such rows."""
         if not self._pins_left:
-            self.add(1, characters, at, at, gap)
-            return
+            return self.add(1, characters, at, at, gap)
         self._close_row()
         self._pins_left -= 1
         self._parts.append(Slice(self.chunks, 1, characters, at, at, gap, _told(marks)))
         self.chunks += 1
-        self._written += 1
         self._run = None
-        self._rows_added(1)
-
-    def _open_run(self) -> Run:
-        if self._run is None:
-            self._run = Run(self._written)
-            self._parts.append(self._run)
-        return self._run
+        self._row_added()
+        return self.stride
 
     def _close_row(self) -> None:
-        if not self._count:
-            return
-        run = self._open_run()
-        run.counts.append(self._count)
-        run.sizes.append(self._size)
-        run.firsts.append(self._first)
-        run.lasts.append(self._last)
-        run.gaps.append(self._gap)
-        self._written += self._count
-        self._count = self._size = self._gap = 0
-        self._rows_added(1)
+        if self._count:
+            count, self._count = self._count, 0
+            self._row(count, self._size, self._first, self._last, self._gap)
 
-    def _rows_added(self, count: int) -> None:
-        self._rows += count
-        if self._budget is not None and self._rows >= self._budget:
+    def _row(self, count: int, characters: int, first: int, last: int, gap: int) -> None:
+        run = self._run
+        if run is None:
+            run = self._run = Run(self.chunks - count)
+            self._parts.append(run)
+        run.counts.append(count)
+        run.sizes.append(characters)
+        run.firsts.append(first)
+        run.lasts.append(last)
+        run.gaps.append(gap)
+        self._row_added()
+
+    def _row_added(self) -> None:
+        self._rows += 1
+        if self._rows >= self._budget:
             self.shrink(self._budget - 1)
 
     def shrink(self, limit: int) -> None:
@@ -196,14 +169,12 @@ class NoTimeline(Timeline):
     def __init__(self) -> None:
         super().__init__(None)
 
-    def extend(self, sizes: list[int], times: list[int], gaps: list[int]) -> None:  # noqa: ARG002 - others keep it
-        """Count the chunks."""
-        self.chunks += len(sizes)
-
-    def add(self, count: int, characters: int, first: int, last: int, gap: int) -> None:  # noqa: ARG002 - others keep it
+    def add(self, count: int, characters: int, first: int, last: int, gap: int) -> int:  # noqa: ARG002 - others keep it
         """Count the chunks."""
         self.chunks += count
+        return _ENDLESS
 
-    def pin(self, at: int, characters: int, gap: int, marks: int) -> None:  # noqa: ARG002 - others keep it
+    def pin(self, at: int, characters: int, gap: int, marks: int) -> int:  # noqa: ARG002 - others keep it
         """Count the chunk."""
         self.chunks += 1
+        return _ENDLESS
