@@ -1,10 +1,12 @@
 """What observing costs: bare SDK against observed SDK, interleaved in one run, in CPU time of this process.
 
-A transport hands the real SDKs a ready body, one event per read, so that nothing but the client is measured. Slope
-between chunk counts is the cost per chunk, the intercept the cost per stream; memory is the tracemalloc peak above
-the bare SDK's.
+A transport hands the real SDKs a ready body, one event per read, so that nothing but the client is measured. A bare
+stream and an observed one are read in turns, a hundred chunks of each, so that whatever else the machine does falls
+on both; the cost per chunk is the mean of the middle half of these pairs, the cost per stream what a stream of ten
+chunks costs beyond its chunks. Memory is the tracemalloc peak above the bare SDK's. The hooks are in the SDK for both:
+a client that nobody watches pays for looking that up, once per call, on either side.
 
-    python benchmarks/capture.py [--rounds N] [--json]
+    python benchmarks/capture.py [--rounds N] [--api NAME] [--json]
 """
 
 import argparse
@@ -15,7 +17,9 @@ import statistics
 import sys
 import time
 import tracemalloc
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import anthropic
@@ -25,8 +29,13 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
 import streamgauge
+from streamgauge.gauge.wiring import Gauge
 
 SIZES = (10, 1000, 10000)
+REPEATS = {10: 4, 1000: 6, 10000: 1}
+BLOCK = 20
+SEGMENT = 100
+END = object()
 MESSAGE = [{"role": "user", "content": "hi"}]
 
 
@@ -143,36 +152,41 @@ class Canned(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         return self._response(request)
 
 
-Run = Callable[[Any], Any]
+Call = Callable[[Any], Any]
+Reader = Iterator[None]
+"""Opens a stream, reads `SEGMENT` chunks of it each time it is asked, and closes it at its end."""
 
 
-def drain(stream: Any) -> None:
-    for _ in stream:
-        pass
+def in_segments(client: Any, call: Call) -> Reader:
+    with call(client) as stream:
+        chunks = iter(stream)
+        for _ in chunks:
+            for _ in islice(chunks, SEGMENT - 1):
+                pass
+            yield
 
 
-def drain_helper(manager: Any) -> None:
-    with manager as stream:
-        for _ in stream:
-            pass
+def in_segments_async(client: Any, call: Call, loop: asyncio.AbstractEventLoop) -> Reader:
+    async def segments() -> AsyncIterator[None]:
+        answer = call(client)
+        async with answer if hasattr(answer, "__aenter__") else await answer as stream:
+            read = 0
+            async for _ in stream:
+                read += 1
+                if read == SEGMENT:
+                    yield
+                    read = 0
+
+    reading = segments()
+    while loop.run_until_complete(anext(reading, END)) is not END:
+        yield
 
 
-async def adrain(stream: Any) -> None:
-    async for _ in await stream:
-        pass
-
-
-async def adrain_helper(manager: Any) -> None:
-    async with manager as stream:
-        async for _ in stream:
-            pass
-
-
-OPENAI: dict[str, Run] = {
+OPENAI: dict[str, Call] = {
     "chat": lambda c: c.chat.completions.create(model="m", messages=MESSAGE, stream=True),
     "responses": lambda c: c.responses.create(model="m", input="hi", stream=True),
 }
-ANTHROPIC: dict[str, Run] = {
+ANTHROPIC: dict[str, Call] = {
     "messages.create": lambda c: c.messages.create(model="m", max_tokens=9, messages=MESSAGE, stream=True),
     "messages.stream": lambda c: c.messages.stream(model="m", max_tokens=9, messages=MESSAGE),
 }
@@ -184,104 +198,125 @@ BODIES = {
 }
 
 
-def make(api: str, asynchronous: bool, size: int) -> Callable[[], None]:
+KINDS = {
+    ("openai", False): (openai.OpenAI, httpx2.Client),
+    ("openai", True): (openai.AsyncOpenAI, httpx2.AsyncClient),
+    ("anthropic", False): (anthropic.Anthropic, httpx2.Client),
+    ("anthropic", True): (anthropic.AsyncAnthropic, httpx2.AsyncClient),
+}
+
+
+def make(api: str, asynchronous: bool, size: int) -> tuple[Any, Callable[[Any], Reader]]:
+    """A client, and how a stream of `size` chunks is read from it."""
+    kind, http = KINDS["openai" if api in OPENAI else "anthropic", asynchronous]
     transport = Canned(BODIES[api](size))
+    client = kind(api_key="x", base_url="http://127.0.0.1/v1", http_client=http(transport=transport))
     call = OPENAI.get(api) or ANTHROPIC[api]
-    kind = (
-        (openai.AsyncOpenAI if asynchronous else openai.OpenAI)
-        if api in OPENAI
-        else (anthropic.AsyncAnthropic if asynchronous else anthropic.Anthropic)
-    )
     if asynchronous:
-        client = kind(api_key="x", base_url="http://127.0.0.1/v1", http_client=httpx2.AsyncClient(transport=transport))
-        reading = adrain_helper if api == "messages.stream" else adrain
         loop = asyncio.new_event_loop()
-        return lambda: loop.run_until_complete(reading(call(client)))
-    client = kind(api_key="x", base_url="http://127.0.0.1/v1", http_client=httpx2.Client(transport=transport))
-    read = drain_helper if api == "messages.stream" else drain
-    return lambda: read(call(client))
+        return client, lambda chosen: in_segments_async(chosen, call, loop)
+    return client, lambda chosen: in_segments(chosen, call)
 
 
-def cpu(run: Callable[[], None], repeat: int) -> float:
-    began = time.process_time()
-    for _ in range(repeat):
-        run()
-    return (time.process_time() - began) / repeat
+def step(reader: Reader) -> tuple[bool, int]:
+    """Whether there was a segment to read, and the nanoseconds of CPU that it took."""
+    began = time.process_time_ns()
+    ended = next(reader, END) is END
+    return not ended, time.process_time_ns() - began
 
 
-def peak(run: Callable[[], None]) -> int:
+def pair(bare: Callable[[], Reader], observed: Callable[[], Reader], turn: int) -> list[tuple[int, int]]:
+    """Both streams, read in turns, a segment of the one and a segment of the other; nanoseconds of each pair."""
+    readers, times, more = [bare(), observed()], [], True
+    while more:
+        took = [0, 0]
+        for which in (turn % 2, 1 - turn % 2):
+            more, took[which] = step(readers[which])
+        turn += 1
+        times.append((took[0], took[1]))
+    return times
+
+
+def blocks(bare: Callable[[], Reader], observed: Callable[[], Reader]) -> tuple[int, int]:
+    """Many whole streams of each, one after the other; nanoseconds per stream."""
+    times = []
+    for reader in (bare, observed):
+        began = time.process_time_ns()
+        for _ in range(BLOCK):
+            for _ in reader():
+                pass
+        times.append((time.process_time_ns() - began) // BLOCK)
+    return times[0], times[1]
+
+
+def middle(values: Iterable[float]) -> float:
+    """The mean of the middle half: what other tenants of the machine do falls on the ends."""
+    ordered = sorted(values)
+    cut = len(ordered) // 4
+    return statistics.fmean(ordered[cut : len(ordered) - cut])
+
+
+def peak(reader: Callable[[], Reader]) -> int:
     gc.collect()
     tracemalloc.start()
-    run()
+    for _ in reader():
+        pass
     high = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return high
 
 
-def switched(observed: bool, providers: dict[str, Any], run: Callable[[], Any]) -> Any:
-    if observed:
-        streamgauge.instrument(**providers)
-    try:
-        return run()
-    finally:
-        if observed:
-            streamgauge.uninstrument()
+def measure(api: str, asynchronous: bool, rounds: int, gauge: Gauge) -> dict[str, Any]:
+    pairs: dict[int, list[list[tuple[int, int]]]] = {}
+    streams: list[tuple[int, int]] = []
+    memory = {}
+    for size in SIZES:
+        plain, read = make(api, asynchronous, size)
+        observed = streamgauge.watch(make(api, asynchronous, size)[0], gauge=gauge)
+        bare, ours = partial(read, plain), partial(read, observed)
+        for turn in range(4):
+            pair(bare, ours, turn)
+        gc.collect()
+        gc.freeze()
+        if size < SEGMENT:
+            streams = [blocks(bare, ours) for _ in range(rounds * REPEATS[size])]
+        else:
+            pairs[size] = [pair(bare, ours, turn) for turn in range(rounds * REPEATS[size])]
+        memory[size] = peak(ours) - peak(bare)
 
+    def chunk(size: int) -> tuple[float, float]:
+        """Microseconds per chunk in the course of a stream of `size`: of the bare SDK, and on top of it."""
+        # the first segment has the call in it, the last two the end
+        inner = [each for segments in pairs[size] for each in segments[1:-2]]
+        return middle(b for b, _ in inner) / SEGMENT / 1000, middle(o - b for b, o in inner) / SEGMENT / 1000
 
-def measure(api: str, asynchronous: bool, rounds: int, providers: dict[str, Any]) -> dict[str, Any]:
-    runs = {size: make(api, asynchronous, size) for size in SIZES}
-    repeats = {10: 60, 1000: 3, 10000: 1}
-    samples: dict[tuple[int, bool], list[float]] = {(size, on): [] for size in SIZES for on in (False, True)}
-    gc.collect()
-    gc.freeze()
-    for turn in range(rounds + 1):
-        for size, run in runs.items():
-            for on in (False, True) if turn % 2 else (True, False):
-                took = switched(on, providers, lambda run=run, size=size: (run(), cpu(run, repeats[size]))[1])  # type: ignore[misc]
-                if turn:
-                    samples[size, on].append(took)
-
-    def slope(on: bool, low: int, high: int) -> float:
-        pairs = zip(samples[high, on], samples[low, on], strict=True)
-        return statistics.median((a - b) / (high - low) for a, b in pairs) * 1e6
-
-    def added(low: int, high: int) -> float:
-        four = zip(samples[high, True], samples[high, False], samples[low, True], samples[low, False], strict=True)
-        return statistics.median((a - b - c + d) / (high - low) for a, b, c, d in four) * 1e6
-
-    bare, per_chunk = slope(False, 10, 10000), added(10, 10000)
-    fixed = (
-        statistics.median(a - b for a, b in zip(samples[10, True], samples[10, False], strict=True)) * 1e6
-        - 10 * per_chunk
-    )
-    memory = {
-        size: switched(True, providers, lambda size=size: peak(runs[size])) - peak(runs[size])  # type: ignore[misc]
-        for size in SIZES
-    }
+    bare_us, added_us = chunk(max(SIZES))
+    short = middle(o - b for b, o in streams) / 1000
+    long = middle(sum(o - b for b, o in segments) for segments in pairs[1000]) / 1000
     return {
         "api": api,
         "mode": "async" if asynchronous else "sync",
-        "bare_us_per_chunk": round(bare, 2),
-        "added_us_per_chunk": round(per_chunk, 3),
-        "ratio": round(1 + per_chunk / bare, 4),
-        "added_us_per_chunk_10_to_1000": round(added(10, 1000), 3),
-        "added_us_per_chunk_1000_to_10000": round(added(1000, 10000), 3),
-        "added_us_per_stream": round(fixed, 1),
+        "bare_us_per_chunk": round(bare_us, 2),
+        "added_us_per_chunk": round(added_us, 3),
+        "ratio": round(1 + added_us / bare_us, 4),
+        "added_us_per_chunk_at_1000": round(chunk(1000)[1], 3),
+        "added_us_per_stream": round(short - 10 * added_us, 1),
+        "added_us_of_1000_chunks": round(long, 1),
         "added_peak_bytes": memory,
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--api", choices=sorted(BODIES), action="append")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    providers = {"tracer_provider": TracerProvider(), "meter_provider": MeterProvider()}
+    gauge = Gauge(tracer_provider=TracerProvider(), meter_provider=MeterProvider())
     rows = []
     for api in given.api or BODIES:
         for asynchronous in (False, True):
-            rows.append(measure(api, asynchronous, given.rounds, providers))
+            rows.append(measure(api, asynchronous, given.rounds, gauge))
             if not given.json:
                 print(row_text(rows[-1]), flush=True)
     if given.json:
@@ -291,9 +326,10 @@ def main() -> None:
 
 def row_text(row: dict[str, Any]) -> str:
     return (
-        f"{row['api']:16}{row['mode']:6} bare {row['bare_us_per_chunk']:7.2f} us/chunk"
-        f"  added {row['added_us_per_chunk']:6.3f}"
-        f"  ratio {row['ratio']:.3f}  per stream {row['added_us_per_stream']:6.1f} us  memory {row['added_peak_bytes']}"
+        f"{row['api']:16}{row['mode']:6} bare {row['bare_us_per_chunk']:6.2f} us/chunk"
+        f"  added {row['added_us_per_chunk']:5.2f} (at 1000: {row['added_us_per_chunk_at_1000']:5.2f})"
+        f"  ratio {row['ratio']:.3f}  per stream {row['added_us_per_stream']:5.0f} us"
+        f"  memory {row['added_peak_bytes']}"
     )
 
 

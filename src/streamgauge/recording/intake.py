@@ -38,6 +38,7 @@ class Intake(ABC):
         "_gap",
         "_last",
         "_limit",
+        "_moments",
         "_pieces",
         "_plain",
         "_read",
@@ -63,6 +64,8 @@ class Intake(ABC):
         self._counted = self._first = self._last = 0
         self._gap = -1
         self._limit = 1
+        # as long as each chunk has a row of its own: arrival and gap of each, in turns
+        self._moments: list[int] | None = None
 
     def feed(self, chunk: Any, now: int) -> None:
         """Account for one chunk as the provider's SDK yields it, arrived at `now`."""
@@ -82,7 +85,10 @@ class Intake(ABC):
             pieces = self._pieces
             pieces.append(piece)
             self._last = now
-            if gap > self._gap:
+            moments = self._moments
+            if moments is not None:
+                moments += (now, gap)
+            elif gap > self._gap:
                 if self._gap < 0:
                     self._first = now
                 self._gap = gap
@@ -91,26 +97,34 @@ class Intake(ABC):
         else:
             if self._pieces:
                 self._settle()
-            self._limit = min(self._single(piece, gap), BATCH)
+            self._make_room(self._single(piece, gap))
 
     def _full(self) -> None:
         room = self._close_row()
-        held = len(self._pieces)
-        if held >= BATCH:
+        if len(self._pieces) >= BATCH:
             self._settle()
-            held = 0
-        self._limit = min(held + room, BATCH)
+        self._make_room(room)
+
+    def _make_room(self, room: int) -> None:
+        self._limit = min(len(self._pieces) + room, BATCH)
+        self._moments = [] if self.timeline.apart else None
 
     def _close_row(self) -> int:
-        pieces, counted, gap = self._pieces, self._counted, self._gap
-        held = self._counted = len(pieces)
-        count, size = held - counted, sum(map(len, pieces[counted:] if counted else pieces))
+        pieces, counted, moments = self._pieces, self._counted, self._moments
+        self._counted = len(pieces)
+        sizes = [*map(len, pieces[counted:] if counted else pieces)]
+        count, size = len(sizes), sum(sizes)
         self._text += size
         self._content_chunks += count
+        if moments:
+            times, gaps = moments[::2], moments[1::2]
+            gap, room = max(gaps), self.timeline.each(sizes, times, gaps)
+        else:
+            gap, self._gap = self._gap, -1
+            room = self.timeline.add(count, size, self._first, self._last, gap)
         if gap > self.gap_max:
             self.gap_max = gap
-        self._gap = -1
-        return self.timeline.add(count, size, self._first, self._last, gap)
+        return room
 
     def _settle(self) -> None:
         """Account for all text that is held, and let go of it."""

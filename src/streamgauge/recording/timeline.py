@@ -11,6 +11,7 @@ microseconds."""
 from array import array
 from collections.abc import Iterator
 from functools import cache
+from itertools import repeat
 from operator import add
 
 from streamgauge.names import Mark
@@ -75,6 +76,7 @@ class Timeline:
         "_rows",
         "_run",
         "_size",
+        "apart",
         "chunks",
         "stride",
     )
@@ -86,6 +88,7 @@ class Timeline:
         self._run: Run | None = None
         self._rows = self._count = self._size = self._first = self._last = self._gap = 0
         self.stride = 1
+        self.apart = True
         self.chunks = 0
 
     def add(self, count: int, characters: int, first: int, last: int, gap: int) -> int:
@@ -101,8 +104,20 @@ class Timeline:
             self._count, self._size, self._first, self._last, self._gap = count, characters, first, last, gap
             return self.stride - count
         self._count = 0
-        self._row(count, characters, first, last, gap)
-        return self.stride
+        return self._row(count, characters, first, last, gap)
+
+    def each(self, sizes: list[int], times: list[int], gaps: list[int]) -> int:
+        """Account for neighbouring chunks while each has a row of its own: characters and arrival of each, and the gap
+        before it; how many more can be taken so.
+        """
+        run, count = self._open_run(self.chunks), len(sizes)
+        run.counts.extend(repeat(1, count))
+        run.sizes.extend(sizes)
+        run.firsts.extend(times)
+        run.lasts.extend(times)
+        run.gaps.extend(gaps)
+        self.chunks += count
+        return self._rows_added(count)
 
     def pin(self, at: int, characters: int, gap: int, marks: int) -> int:
         """Account for one chunk that keeps a row of its own, as long as there is room for such rows."""
@@ -113,30 +128,33 @@ class Timeline:
         self._parts.append(Slice(self.chunks, 1, characters, at, at, gap, _told(marks)))
         self.chunks += 1
         self._run = None
-        self._row_added()
-        return self.stride
+        return self._rows_added(1)
 
     def _close_row(self) -> None:
         if self._count:
             count, self._count = self._count, 0
             self._row(count, self._size, self._first, self._last, self._gap)
 
-    def _row(self, count: int, characters: int, first: int, last: int, gap: int) -> None:
-        run = self._run
-        if run is None:
-            run = self._run = Run(self.chunks - count)
-            self._parts.append(run)
+    def _row(self, count: int, characters: int, first: int, last: int, gap: int) -> int:
+        run = self._run or self._open_run(self.chunks - count)
         run.counts.append(count)
         run.sizes.append(characters)
         run.firsts.append(first)
         run.lasts.append(last)
         run.gaps.append(gap)
-        self._row_added()
+        return self._rows_added(1)
 
-    def _row_added(self) -> None:
-        self._rows += 1
+    def _open_run(self, index: int) -> Run:
+        if self._run is None:
+            self._run = Run(index)
+            self._parts.append(self._run)
+        return self._run
+
+    def _rows_added(self, count: int) -> int:
+        self._rows += count
         if self._rows >= self._budget:
             self.shrink(self._budget - 1)
+        return self._budget - self._rows if self.apart else self.stride
 
     def shrink(self, limit: int) -> None:
         """Halve the resolution until at most `limit` rows are left, or nothing more can be merged."""
@@ -145,6 +163,7 @@ class Timeline:
             saved = sum(part.halve() for part in self._parts if isinstance(part, Run))
             self._rows -= saved
             self.stride *= 2
+            self.apart = False
 
     def close(self, limit: int | None) -> None:
         """No chunk will follow; leave room by keeping at most `limit` rows."""
@@ -168,6 +187,7 @@ class NoTimeline(Timeline):
 
     def __init__(self) -> None:
         super().__init__(None)
+        self.apart = False
 
     def add(self, count: int, characters: int, first: int, last: int, gap: int) -> int:  # noqa: ARG002 - others keep it
         """Count the chunks."""
