@@ -30,13 +30,14 @@ def messages_reader() -> Reader:
 
     def read(chunk: Any, sink: Sink) -> str | None:
         try:
-            kind = chunk.type
+            fields = chunk.__dict__
+            kind = fields["type"]
             if kind == "content_block_delta":
-                delta = chunk.delta
-                if delta.type == "text_delta":
-                    text: str | None = delta.text
+                said = fields["delta"].__dict__
+                if said["type"] == "text_delta":
+                    text: str | None = said["text"]
                     return text
-        except AttributeError:
+        except (AttributeError, KeyError, TypeError):
             chunk = View(chunk)
             kind = chunk.type
         handler = _EVENTS.get(kind)

@@ -43,13 +43,16 @@ def chat_reader() -> Reader:
     def read(chunk: Any, sink: Sink) -> str | None:
         nonlocal seen
         try:
-            (choice,) = chunk.choices
-            delta = choice.delta
-            more = delta.tool_calls or delta.refusal or delta.__pydantic_extra__ or choice.finish_reason or choice.index
-            if seen and not more and chunk.usage is None:
-                text: str | None = delta.content
+            fields = chunk.__dict__
+            (choice,) = fields["choices"]
+            ending = choice.__dict__
+            delta = ending["delta"]
+            said = delta.__dict__
+            more = said["tool_calls"] or said["refusal"] or delta.__pydantic_extra__
+            if seen and not (more or ending["finish_reason"] or ending["index"] or fields["usage"]):
+                text: str | None = said["content"]
                 return text
-        except (AttributeError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             pass  # a dict, no choice or several: read with more patience
         if not seen:
             seen = True
@@ -177,6 +180,14 @@ def responses_reader() -> Reader:
     def read(chunk: Any, sink: Sink) -> str | None:
         nonlocal last
         try:
+            fields = chunk.__dict__
+            if fields["type"] == "response.output_text.delta" and last < fields["sequence_number"]:
+                last = fields["sequence_number"]
+                text: str | None = fields["delta"]
+                return text
+        except (AttributeError, KeyError, TypeError):
+            pass  # a dict, or an event of an older kind: read with more patience
+        try:
             kind = chunk.type
         except AttributeError:
             chunk = View(chunk)
@@ -191,8 +202,8 @@ def responses_reader() -> Reader:
             else:
                 sink.duplicate()
         if kind == "response.output_text.delta":
-            text: str | None = chunk.delta
-            return text
+            more: str | None = chunk.delta
+            return more
         handler = _RESPONSES.get(kind)
         if handler is not None:
             handler(chunk, sink)
