@@ -11,6 +11,7 @@ from tests.ledger.conftest import skip_or_fail
 
 from streamgauge.ledger import EffectInputError, NewerSchema, StoreTrouble, StoreUnavailable
 from streamgauge.ledger.database import Database
+from streamgauge.ledger.errors import Mistaken
 from streamgauge.ledger.ledger import Ledger
 from streamgauge.ledger.migrations import scripts
 from streamgauge.ledger.states import EffectState
@@ -198,6 +199,35 @@ def test_a_refusal_in_a_shared_commit_is_its_own_and_spoils_nothing(crowded):
         thread.join()
     assert errors == [("taken", "DuplicateEffect")]
     assert states(ledger) == {"taken": "committed", "a": "committed", "b": "committed"}
+
+
+def test_what_a_refused_writer_wrote_is_not_on_disk_with_what_the_others_wrote(ledger):
+    door, refused = ledger._database._commits, []
+
+    def insert(connection, key):
+        connection.exec_driver_sql("INSERT INTO kept VALUES (?)", (key,))
+        if key == "refused":
+            raise Mistaken
+
+    def write(key):
+        try:
+            ledger._database.write(lambda connection: insert(connection, key))
+        except Mistaken:
+            refused.append(key)
+
+    ledger._database.write(lambda connection: connection.exec_driver_sql("CREATE TABLE kept (key TEXT)") and None)
+    write("refused")
+    with door._door:
+        threads = [threading.Thread(target=write, args=(key,)) for key in ("a", "refused", "b")]
+        for thread in threads:
+            thread.start()
+        while len(door._queue) < 3:
+            threading.Event().wait(0.001)
+    for thread in threads:
+        thread.join()
+    kept = ledger._database.read(lambda connection: connection.exec_driver_sql("SELECT key FROM kept").scalars().all())
+    assert sorted(kept) == ["a", "b"]
+    assert refused == ["refused", "refused"]
 
 
 def test_a_writer_that_is_interrupted_while_it_waits_wants_nothing_and_holds_nobody_up(crowded):

@@ -344,24 +344,35 @@ def _transact(connection: sa.Connection, batch: list[_Ticket]) -> None:
     """
     driver: Any = connection.connection.driver_connection
     driver.execute("BEGIN IMMEDIATE")
-    for ticket in batch:
-        _perform(connection, driver, ticket, alone=len(batch) == 1)
+    if not all(_performed(connection, ticket) for ticket in batch):
+        driver.execute("ROLLBACK")
+        if len(batch) > 1:
+            driver.execute("BEGIN IMMEDIATE")
+            for ticket in batch:
+                _perform_apart(connection, driver, ticket)
     driver.commit()
     if connection.in_transaction():
         connection.commit()
 
 
-def _perform(connection: sa.Connection, driver: Any, ticket: _Ticket, *, alone: bool) -> None:
-    """What an operation that is refused has written must not go to disk with the others."""
-    if not alone:
-        driver.execute("SAVEPOINT operation")
+def _performed(connection: sa.Connection, ticket: _Ticket) -> bool:
+    """Whether the operation was done; False if it was refused."""
     try:
         ticket.error, ticket.result = None, ticket.operation(connection)
     except LedgerError as error:
         ticket.error = error
-        driver.execute("ROLLBACK" if alone else "ROLLBACK TO operation")
-    if not alone:
-        driver.execute("RELEASE operation")
+    return ticket.error is None
+
+
+def _perform_apart(connection: sa.Connection, driver: Any, ticket: _Ticket) -> None:
+    """What an operation that is refused has written must not go to disk with the others.
+
+    Only when one was refused: savepoints are half of all statements, and each lets go of the interpreter's lock.
+    """
+    driver.execute("SAVEPOINT operation")
+    if not _performed(connection, ticket):
+        driver.execute("ROLLBACK TO operation")
+    driver.execute("RELEASE operation")
 
 
 def _post(connection: sa.Connection, batch: list[_Ticket]) -> None:
