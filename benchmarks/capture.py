@@ -1,7 +1,7 @@
 """What observing costs: bare SDK against observed SDK, interleaved in one run, in CPU time of this process.
 
 A transport hands the real SDKs a ready body, one event per read, so that nothing but the client is measured. A bare
-stream and an observed one are read in turns, a hundred chunks of each, so that whatever else the machine does falls
+stream and an observed one are read in turns, 250 chunks of each, so that whatever else the machine does falls
 on both; the cost per chunk is the mean of the middle half of these pairs, the cost per stream what a stream of ten
 chunks costs beyond its chunks. Memory is the tracemalloc peak above the bare SDK's. The hooks are in the SDK for both:
 a client that nobody watches pays for looking that up, once per call, on either side.
@@ -34,7 +34,9 @@ from streamgauge.gauge.wiring import Gauge
 SIZES = (10, 1000, 10000)
 REPEATS = {10: 4, 1000: 6, 10000: 1}
 BLOCK = 20
-SEGMENT = 100
+SEGMENT = 250
+EVENTS = {"messages.stream": 2}
+"""Events that a helper makes of one chunk; 1 for the others."""
 END = object()
 MESSAGE = [{"role": "user", "content": "hi"}]
 
@@ -288,7 +290,8 @@ def measure(api: str, asynchronous: bool, rounds: int, gauge: Gauge) -> dict[str
         """Microseconds per chunk in the course of a stream of `size`: of the bare SDK, and on top of it."""
         # the first segment has the call in it, the last two the end
         inner = [each for segments in pairs[size] for each in segments[1:-2]]
-        return middle(b for b, _ in inner) / SEGMENT / 1000, middle(o - b for b, o in inner) / SEGMENT / 1000
+        chunks = SEGMENT / EVENTS.get(api, 1)
+        return middle(b for b, _ in inner) / chunks / 1000, middle(o - b for b, o in inner) / chunks / 1000
 
     bare_us, added_us = chunk(max(SIZES))
     short = middle(o - b for b, o in streams) / 1000
