@@ -69,6 +69,34 @@ def test_what_is_proven_absent_is_tried_again_under_the_same_key_by_the_stream_t
     assert [(entry.key, entry.attempt) for entry in ledger.entries()] == [("resp_1#c1:send", 1), ("resp_1#c1:send", 2)]
 
 
+@pytest.mark.parametrize("declared", ["s1", "s2"])
+@pytest.mark.parametrize("late", [False, True])
+def test_an_effect_of_one_stream_answers_for_the_call_in_every_stream_of_the_answer(
+    any_url: str, declared: str, late: bool
+) -> None:
+    """Also when the effect comes after both streams have ended, as long as nobody gave the call up."""
+    with Ledger(any_url) as ledger:
+        if not late:
+            ledger.begin_stream(declared, response_id="resp_1")
+            send(ledger, f"{declared}#c1")
+        for ref in ("s1", "s2"):
+            ledger.begin_stream(ref, response_id="resp_1")
+            for call in ("c1", "c2"):
+                ledger.observe_tool_call(ref, call, "send")
+            ledger.end_stream(ref, "completed")
+        if late:
+            send(ledger, f"{declared}#c1")
+        dark = [(call.stream_ref, call.tool_call_id) for call in ledger.undeclared()]
+        assert sorted(dark) == [("s1", "c2"), ("s2", "c2")]
+        assert ledger.statistics().undeclared == 2
+        send(ledger, f"{declared}#c2")
+        assert ledger.undeclared() == []
+        ledger.reconcile()
+        records = {record["stream"]: record for record in ledger.reconciliations()}
+        assert all(not record["undeclared"] for record in records.values())
+        assert [effect["tool_call_id"] for effect in records[declared]["effects"]] == ["c1", "c2"]
+
+
 def test_a_reference_carries_the_response_to_another_process(ledger: Ledger, url: str) -> None:
     with ledger.effect("send", tool_call="s1#resp_1#c1") as effect:
         assert effect.reference == "s1#resp_1#c1"

@@ -204,12 +204,12 @@ def test_a_refusal_in_a_shared_commit_is_its_own_and_spoils_nothing(crowded):
 def test_what_a_refused_writer_wrote_is_not_on_disk_with_what_the_others_wrote(ledger):
     door, refused = ledger._database._commits, []
 
-    def insert(connection, key):
+    def insert(connection: Any, key: str) -> None:
         connection.exec_driver_sql("INSERT INTO kept VALUES (?)", (key,))
         if key == "refused":
             raise Mistaken
 
-    def write(key):
+    def write(key: str) -> None:
         try:
             ledger._database.write(lambda connection: insert(connection, key))
         except Mistaken:

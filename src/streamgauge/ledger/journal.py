@@ -19,6 +19,7 @@ from streamgauge.ledger.states import EffectState, Step, advance
 from streamgauge.ledger.tables import (
     UNSETTLED_VALUES,
     call_of,
+    declared_by_the_answer,
     effects,
     entry_of,
     history,
@@ -68,6 +69,7 @@ _NOTES = [
 ]
 _OF_STREAM = sa.select(effects).where(effects.c.stream_ref == sa.bindparam("of_ref"))
 _CALLS = sa.select(tool_calls).where(tool_calls.c.stream_ref == sa.bindparam("of_ref"))
+_OWN_CALLS = _CALLS.where(~declared_by_the_answer())
 
 
 class Journal:
@@ -208,6 +210,12 @@ class Journal:
         """All tool calls seen in a stream."""
         return [call_of(row) for row in self.connection.execute(_CALLS, {"of_ref": ref})]
 
+    def own_calls_of(self, ref: str) -> list[ToolCall]:
+        """The tool calls of a stream that no effect answers for by the name of the answer, in this stream or another
+        that carries it.
+        """
+        return [call_of(row) for row in self.connection.execute(_OWN_CALLS, {"of_ref": ref})]
+
     def touch(self, ref: str, at_ns: int) -> None:
         """Something about the stream changed.
 
@@ -220,7 +228,7 @@ class Journal:
         if stream.outcome in verdict.UNDECIDED:
             self._reopen(stream, at_ns)
             return
-        entries, calls = self.entries_of(ref), self.calls_of(ref)
+        entries, calls = self.entries_of(ref), self.own_calls_of(ref)
         missing = any(call.complete for call in verdict.undeclared(entries, calls))
         if missing or any(entry.state in UNSETTLED_VALUES for entry in entries):
             self._reopen(stream, at_ns)
@@ -237,7 +245,7 @@ class Journal:
         """Write the reconciliation record of a stream that touched the world, if it says anything new."""
         record = verdict.reconcile(stream, entries, calls, at_ns=at_ns, settled=settled)
         said = verdict.fingerprint(record)
-        news = bool(entries or calls) and said != self._last_said(stream)
+        news = bool(entries or calls or stream.revision) and said != self._last_said(stream)
         if news:
             self._write_record(record, said)
         seen = {"revision": record.revision, "verdict": str(record.verdict)} if news else {}

@@ -14,6 +14,7 @@ from streamgauge.ledger.states import EffectState
 from streamgauge.ledger.tables import (
     UNSETTLED_VALUES,
     call_of,
+    declared_by_the_answer,
     effects,
     entry_of,
     history,
@@ -147,12 +148,13 @@ def _state(state: str | None) -> str | None:
     raise EffectInputError("state", state, "one of " + ", ".join(EffectState))
 
 
-def _declared() -> sa.Exists:
-    return sa.exists().where(
+def _declared() -> sa.ColumnElement[bool]:
+    by_the_stream = sa.exists().where(
         effects.c.stream_ref == tool_calls.c.stream_ref,
         (effects.c.tool_call_id == tool_calls.c.tool_call_id)
         | (effects.c.tool_call_id.is_(None) & (effects.c.tool == tool_calls.c.tool)),
     )
+    return by_the_stream | declared_by_the_answer()
 
 
 def _statistics(connection: sa.Connection, now_ns: int) -> Statistics:

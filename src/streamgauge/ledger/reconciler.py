@@ -234,7 +234,7 @@ class Reconciler:
         stream = journal.stream(ref)
         if stream is None or not stream.open or self._still_running(stream, before):
             return False
-        entries, calls = journal.entries_of(ref), journal.calls_of(ref)
+        entries, calls = journal.entries_of(ref), journal.own_calls_of(ref)
         missing = any(call.complete for call in verdict.undeclared(entries, calls))
         undecided = stream.outcome in verdict.UNDECIDED or any(entry.state in UNSETTLED_VALUES for entry in entries)
         if (missing or undecided) and stream.changed_ns > before:

@@ -132,6 +132,17 @@ UNSETTLED_VALUES = [str(state) for state in UNSETTLED]
 NOT_DISPATCHED_VALUES = [str(state) for state in NOT_DISPATCHED]
 
 
+def declared_by_the_answer() -> sa.Exists:
+    """Whether a tool call has an effect in any stream that carries the same answer: it was declared once for all."""
+    mine, other = streams.alias(), streams.alias()
+    return sa.exists().where(
+        mine.c.ref == tool_calls.c.stream_ref,
+        other.c.response_id == mine.c.response_id,
+        effects.c.stream_ref == other.c.ref,
+        effects.c.tool_call_id == tool_calls.c.tool_call_id,
+    )
+
+
 def entry_of(row: sa.Row[Any]) -> Entry:
     """One row of `effects`."""
     values = dict(row._mapping)
