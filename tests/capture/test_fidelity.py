@@ -278,7 +278,7 @@ def test_hooked_methods_look_the_same_and_come_back_as_they_were(clients: dict[s
             for key, (module, name, method) in HOOKED.items()
             if vars(getattr(module, name)).get(method) is not before[key]
         ]
-        assert len(changed) >= 8
+        assert len(changed) == 8
         assert differences(bare, faces()) == {}
     after = {key: vars(getattr(module, name)).get(method) for key, (module, name, method) in HOOKED.items()}
     assert all(after[key] is before[key] for key in HOOKED)
@@ -301,6 +301,8 @@ def client_portrait(clients: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_clients_look_the_same(clients: dict[str, Any], async_clients: dict[str, Any]) -> None:
+    for each in (clients, async_clients):
+        client_portrait(each)  # the first copy of all leaves `__slotnames__` on a class, whoever makes it
     bare = [client_portrait(clients), client_portrait(async_clients)]
     with watching():
         ours = [client_portrait(clients), client_portrait(async_clients)]

@@ -3,6 +3,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from tests.ledger.conftest import skip_or_fail
 
 from streamgauge.ledger import EffectInputError, NewerSchema, StoreTrouble, StoreUnavailable
-from streamgauge.ledger.database import Database
+from streamgauge.ledger.database import Database, GroupCommit
 from streamgauge.ledger.errors import Mistaken
 from streamgauge.ledger.ledger import Ledger
 from streamgauge.ledger.migrations import scripts
@@ -155,6 +156,18 @@ def crowded(any_url, monkeypatch):
         yield ledger
 
 
+def at_once(door: GroupCommit, write: Callable[[str], object], keys: list[str]) -> None:
+    """One writer per key; all of them wait at the door before the first is let in."""
+    threads = [threading.Thread(target=write, args=(key,)) for key in keys]
+    with door._door:
+        for thread in threads:
+            thread.start()
+        while len(door._queue) < len(keys):
+            threading.Event().wait(0.001)
+    for thread in threads:
+        thread.join()
+
+
 def test_concurrent_effects_share_a_commit(crowded):
     ledger = crowded
     commits, door = [], ledger._database._commits
@@ -165,14 +178,7 @@ def test_concurrent_effects_share_a_commit(crowded):
         transact(connection, batch)
 
     door._transact = counted
-    with door._door:
-        threads = [threading.Thread(target=run, args=(ledger, f"k{n}")) for n in range(16)]
-        for thread in threads:
-            thread.start()
-        while len(door._queue) < 16:
-            threading.Event().wait(0.001)
-    for thread in threads:
-        thread.join()
+    at_once(door, lambda key: run(ledger, key), [f"k{n}" for n in range(16)])
     assert commits[0] == 16
     assert sum(commits) == 32
     assert set(states(ledger).values()) == {"committed"}
@@ -189,14 +195,7 @@ def test_a_refusal_in_a_shared_commit_is_its_own_and_spoils_nothing(crowded):
         except Exception as error:
             errors.append((key, type(error).__name__))
 
-    with door._door:
-        threads = [threading.Thread(target=attempt, args=(key,)) for key in ("a", "taken", "b")]
-        for thread in threads:
-            thread.start()
-        while len(door._queue) < 3:
-            threading.Event().wait(0.001)
-    for thread in threads:
-        thread.join()
+    at_once(door, attempt, ["a", "taken", "b"])
     assert errors == [("taken", "DuplicateEffect")]
     assert states(ledger) == {"taken": "committed", "a": "committed", "b": "committed"}
 
@@ -217,14 +216,7 @@ def test_what_a_refused_writer_wrote_is_not_on_disk_with_what_the_others_wrote(l
 
     ledger._database.write(lambda connection: connection.exec_driver_sql("CREATE TABLE kept (key TEXT)") and None)
     write("refused")
-    with door._door:
-        threads = [threading.Thread(target=write, args=(key,)) for key in ("a", "refused", "b")]
-        for thread in threads:
-            thread.start()
-        while len(door._queue) < 3:
-            threading.Event().wait(0.001)
-    for thread in threads:
-        thread.join()
+    at_once(door, write, ["a", "refused", "b"])
     kept = ledger._database.read(lambda connection: connection.exec_driver_sql("SELECT key FROM kept").scalars().all())
     assert sorted(kept) == ["a", "b"]
     assert refused == ["refused", "refused"]
