@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import gc
 import json
+import random
 import statistics
 import sys
 import time
@@ -46,40 +47,24 @@ def sse(event: str | None, payload: dict[str, Any]) -> bytes:
     return f"{head}data: {json.dumps(payload)}\n\n".encode()
 
 
-WORDS = [
-    "The",
-    "quick",
-    "brown",
-    "fox",
-    "jumps",
-    "over",
-    "a",
-    "lazy",
-    "dog",
-    "while",
-    "rain",
-    "falls",
-    "on",
-    "seven",
-    "quiet",
-    "hills",
-    "and",
-    "nobody",
-    "counts",
-    "them",
-    "twice",
-]
+PROSE = (
+    "the quick brown fox jumps over a lazy dog while rain falls on seven quiet hills and nobody counts them twice "
+    "because every answer that people wait for should say what it found, how sure it is, and where to look next"
+)
+WORDS = PROSE.split()
 
 
-def word(index: int) -> str:
-    return f" {WORDS[(index * 7 + index // 13) % len(WORDS)]}{index % 89}"
+def words(count: int) -> list[str]:
+    """Pieces of text in an order that never comes round, as an honest answer's: what comes round is a loop."""
+    chance = random.Random(7)
+    return [f" {word}" for _ in range(0, count, len(WORDS)) for word in chance.sample(WORDS, len(WORDS))][:count]
 
 
 def chat_body(chunks: int) -> list[bytes]:
     base = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
     body = [
-        sse(None, {**base, "choices": [{"index": 0, "delta": {"content": word(i)}, "finish_reason": None}]})
-        for i in range(chunks)
+        sse(None, {**base, "choices": [{"index": 0, "delta": {"content": word}, "finish_reason": None}]})
+        for word in words(chunks)
     ]
     body.append(sse(None, {**base, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}))
     return [*body, b"data: [DONE]\n\n"]
@@ -91,10 +76,10 @@ def responses_body(chunks: int) -> list[bytes]:
         "parallel_tool_calls": True, "tool_choice": "auto", "tools": [],
     }  # fmt: skip
     body = [sse("response.created", {"type": "response.created", "sequence_number": 0, "response": response})]
-    for i in range(chunks):
+    for number, word in enumerate(words(chunks), 1):
         delta = {
-            "type": "response.output_text.delta", "sequence_number": i + 1, "item_id": "msg_1", "output_index": 0,
-            "content_index": 0, "delta": word(i), "logprobs": [],
+            "type": "response.output_text.delta", "sequence_number": number, "item_id": "msg_1", "output_index": 0,
+            "content_index": 0, "delta": word, "logprobs": [],
         }  # fmt: skip
         body.append(sse(delta["type"], delta))  # type: ignore[arg-type]
     done = {"type": "response.completed", "sequence_number": chunks + 1, "response": response}
@@ -111,8 +96,8 @@ def messages_body(chunks: int) -> list[bytes]:
         sse("message_start", {"type": "message_start", "message": message}),
         sse("content_block_start", {"type": "content_block_start", "index": 0, "content_block": text}),
     ]
-    for i in range(chunks):
-        delta = {"type": "text_delta", "text": word(i)}
+    for word in words(chunks):
+        delta = {"type": "text_delta", "text": word}
         body.append(sse("content_block_delta", {"type": "content_block_delta", "index": 0, "delta": delta}))
     end = {"stop_reason": "end_turn", "stop_sequence": None}
     return [

@@ -11,10 +11,10 @@ from types import CodeType, FrameType
 from typing import Any
 
 from streamgauge.recording import EndCause, Recorder
+from streamgauge.recording.intake import BATCH
 
 Left = Callable[[EndCause, BaseException | None], None]
 Report = Callable[[str, Exception], None]
-Feed = Callable[[Any, int], None]
 LastWords = Callable[[], object] | None
 
 
@@ -35,16 +35,26 @@ class Tap:
     def read(self, source: Iterator[Any], last_words: LastWords = None) -> Iterator[Any]:
         """The chunks of `source`, each seen on its way; `last_words` is called when it has ended or failed."""
         recorder, clock = self.recorder, self._clock
-        feed: Feed = recorder.feed
-        recorder.asked = clock()
+        look, moments, pieces = recorder.look, recorder.moments, recorder.pieces
+        moments.append(clock())
         try:
             for chunk in source:
                 try:
-                    feed(chunk, clock())
+                    moments.append(clock())
+                    try:
+                        piece = look(chunk, recorder)
+                    except Exception:
+                        piece = recorder.unreadable()
+                    if piece and recorder.plain and type(piece) is str:
+                        pieces.append(piece)
+                        if len(pieces) >= BATCH:
+                            recorder.settle()
+                    else:
+                        recorder.single(chunk, piece)
                 except Exception as error:
-                    feed = self._broken(error)
+                    self._broken(error)
                 yield chunk
-                recorder.asked = clock()
+                moments.append(clock())
         except GeneratorExit:
             self.finishing = True
             try:
@@ -63,16 +73,26 @@ class Tap:
     async def read_async(self, source: AsyncIterator[Any], last_words: LastWords = None) -> AsyncIterator[Any]:
         """The chunks of `source`, each seen on its way; `last_words` is called when it has ended or failed."""
         recorder, clock = self.recorder, self._clock
-        feed: Feed = recorder.feed
-        recorder.asked = clock()
+        look, moments, pieces = recorder.look, recorder.moments, recorder.pieces
+        moments.append(clock())
         try:
             async for chunk in source:
                 try:
-                    feed(chunk, clock())
+                    moments.append(clock())
+                    try:
+                        piece = look(chunk, recorder)
+                    except Exception:
+                        piece = recorder.unreadable()
+                    if piece and recorder.plain and type(piece) is str:
+                        pieces.append(piece)
+                        if len(pieces) >= BATCH:
+                            recorder.settle()
+                    else:
+                        recorder.single(chunk, piece)
                 except Exception as error:
-                    feed = self._broken(error)
+                    self._broken(error)
                 yield chunk
-                recorder.asked = clock()
+                moments.append(clock())
         except GeneratorExit:
             # `source` is not closed here: its own finaliser does it, and may be at it already when both are garbage
             self.finishing = True
@@ -86,10 +106,13 @@ class Tap:
         _hear(last_words)
         self._left(EndCause.EXHAUSTED, None)
 
-    def _broken(self, error: Exception) -> Feed:
-        self.broken = True
-        self._report("feed", error)
-        return _ignore
+    def _broken(self, error: Exception) -> None:
+        """The books are wrong from now on: they are told of once, and hold nothing; the caller's chunks go by."""
+        self.recorder.pieces.clear()
+        self.recorder.moments.clear()
+        if not self.broken:
+            self.broken = True
+            self._report("feed", error)
 
     def _raised(self, error: BaseException) -> bool:
         """Tell of `error`; True if it is the echo of a cancel that was asked of us, and the iteration is to end
@@ -146,10 +169,6 @@ def _hear(last_words: LastWords) -> None:
 
 def _untold(_cause: EndCause, _error: BaseException | None) -> None:
     """The stream is sealed: how it is left changes nothing."""
-
-
-def _ignore(_chunk: Any, _now: int) -> None:
-    """Stand in for a recorder that failed: the caller's chunks go by unseen."""
 
 
 def _close(source: Any) -> None:

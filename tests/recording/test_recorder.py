@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.recording.recorders import SECOND, recorder
+from tests.recording.recorders import SECOND, recorder, tapped
 
 from streamgauge.events import Usage
 from streamgauge.names import Initiator, Phase, State
@@ -40,13 +40,11 @@ def fed(made: Recorder, chunks: list[tuple[Any, int, int]]) -> int:
     made.attempt(now)
     now += 10
     made.opened(200, now)
-    for chunk, wait, consumed in chunks:
-        made.asked = now
-        now += wait
-        made.feed(chunk, now)
-        now += consumed
-    made.asked = now
-    return now + 7
+    moments = [now]
+    for _, wait, consumed in chunks:
+        moments += (moments[-1] + wait, moments[-1] + wait + consumed)
+    assert len(list(tapped(made, [chunk for chunk, _, _ in chunks], moments))) == len(chunks)
+    return moments[-1] + 7
 
 
 @given(CHUNKS, st.sampled_from(EndCause), st.integers(8, 60))
@@ -135,9 +133,8 @@ def test_who_is_told_of_the_text_and_cancels_counts_each_chunk_once() -> None:
 def test_role_empty_usage_and_error_chunks_never_set_the_first_text() -> None:
     made = recorder()
     made.attempt(1100)
-    for at, chunk in enumerate(([], "", [("usage", Usage(1))], [("ping",)], [("reasoning", "x")]), 2000):
-        made.asked = at
-        made.feed(chunk, at)
+    chunks: tuple[Any, ...] = ([], "", [("usage", Usage(1))], [("ping",)], [("reasoning", "x")])
+    assert len(list(tapped(made, chunks, range(2000, 3000)))) == len(chunks)
     assert made.seal(End(EndCause.CLOSED), 3000).first_text_ns is None
 
 
@@ -173,12 +170,12 @@ def test_consumer_that_takes_its_time_is_no_stall() -> None:
 
 def test_cancel_counts_what_arrives_after_it_and_the_first_to_ask_is_remembered() -> None:
     made = recorder()
-    now = fed(made, [("abc", 5, 0)])
+    now = 2000
+    chunks = tapped(made, ["abc", "de", "fgh"], range(now, now + 10))
+    assert next(chunks) == "abc"
     made.cancel(Initiator.USER_STOP, now)
     made.cancel(Initiator.SHUTDOWN, now + 5)
-    made.asked = now + 6
-    made.feed("de", now + 10)
-    made.feed("fgh", now + 11)
+    assert list(chunks) == ["de", "fgh"]
     cancel = made.seal(End(EndCause.CLOSED), now + 20, closed_ns=now + 15).cancel
     assert cancel is not None
     assert cancel.initiator is Initiator.USER_STOP
@@ -203,7 +200,7 @@ def test_resumed_call_is_recovered_and_a_retry_goes_through_retried() -> None:
 @pytest.mark.parametrize("strange", [7, 3.5, ["a", "b"], {"text": "x"}, True])
 def test_text_that_is_no_text_is_unrecognised_and_stops_nothing(strange: Any) -> None:
     made = recorder()
-    made._read = lambda chunk, _sink: chunk
+    made.look = lambda chunk, _sink: chunk
     now = fed(made, [("plain", 1, 0), (strange, 1, 0), (" text", 1, 0), (" again", 1, 0), (strange, 1, 0)])
     record = made.seal(End(EndCause.EXHAUSTED), now)
     assert (record.chunks, record.unrecognised, record.characters.text) == (5, 2, 16)

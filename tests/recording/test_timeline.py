@@ -1,6 +1,7 @@
 """The timeline: any marks, any budget, any batches; rows within the budget, counts that add up, order kept."""
 
 import random
+from itertools import takewhile
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,6 +82,27 @@ def test_without_a_budget_nothing_is_merged(chunks: list[tuple[int, int, int]]) 
     rows = list(timeline.slices())
     assert [row.first_ns for row in rows] == times
     assert timeline.stride == 1
+
+
+@given(CHUNKS, st.integers(8, 200) | st.none(), st.integers(1, 80))
+def test_batches_are_told_as_if_each_chunk_had_been_told_alone(
+    chunks: list[tuple[int, int, int]], budget: int | None, size: int
+) -> None:
+    alone, times = filled(chunks, budget)
+    together, at = Timeline(budget), 0
+    while at < len(chunks):
+        batch = [*takewhile(lambda chunk: not chunk[2], chunks[at : at + size])]
+        if batch:
+            together.extend([size for _, size, _ in batch], times[at : at + len(batch)], [gap for gap, _, _ in batch])
+            at += len(batch)
+        else:
+            gap, characters, marks = chunks[at]
+            together.pin(times[at], characters, gap, marks)
+            at += 1
+    for timeline in (alone, together):
+        timeline.close(budget)
+    assert list(together.slices()) == list(alone.slices())
+    assert (together.chunks, together.stride) == (alone.chunks, alone.stride)
 
 
 @given(st.lists(st.integers(1, 64), min_size=50, max_size=200), st.integers(8, 40))

@@ -278,7 +278,8 @@ class Observation:
 
     def catch_up(self) -> None:
         """Know of the read that goes on: the tap tells the recorder that it began with, not one that took over."""
-        self.recorder.asked = self._tap.recorder.asked
+        if self._tap.recorder is not self.recorder:
+            self.recorder.asked_elsewhere(self._tap.recorder.asked)
 
     def abandon(self, now: int) -> None:
         """Nobody read on for too long: seal, and go on as a new, linked observation should somebody read after all."""
@@ -295,13 +296,12 @@ class Observation:
         self.sealed.set()
         self.recorder.divert(_unseen)
 
-    def _read_on(self, chunk: Any, _sink: Any) -> None:
+    def _read_on(self, chunk: Any, asked: int, now: int) -> None:
         if self.successor is None and self._process == os.getpid():
             self._continue()
         successor = self.successor
         if successor is not None:
-            successor.recorder.asked = self.recorder.asked
-            successor.recorder.feed(chunk, self.recorder.now)
+            successor.recorder.take(chunk, asked, now)
 
     def _continue(self) -> None:
         successor = self._gauge.successor(self)
@@ -377,8 +377,8 @@ class Observation:
         return None if loop is None else loop_report(loop)
 
 
-def _unseen(_chunk: Any, _sink: Any) -> None:
-    """Stand in for the reader of a stream that another process tells of."""
+def _unseen(_chunk: Any, _asked: int, _now: int) -> None:
+    """Stand in for the heir of a stream that another process tells of."""
 
 
 def loop_report(loop: Loop) -> LoopReport:

@@ -30,14 +30,15 @@ def messages_reader() -> Reader:
 
     def read(chunk: Any, sink: Sink) -> str | None:
         try:
-            fields = chunk.__dict__
-            kind = fields["type"]
-            if kind == "content_block_delta":
-                said = fields["delta"].__dict__
-                if said["type"] == "text_delta":
-                    text: str | None = said["text"]
-                    return text
+            said = chunk.__dict__["delta"].__dict__
+            if said["type"] == "text_delta":
+                text: str | None = said["text"]
+                return text
         except (AttributeError, KeyError, TypeError):
+            pass  # a dict, or no delta
+        try:
+            kind = chunk.type
+        except AttributeError:
             chunk = View(chunk)
             kind = chunk.type
         handler = _EVENTS.get(kind)

@@ -1,12 +1,14 @@
 """The intake: what happens to every chunk, and to most chunks nothing more.
 
-In: a chunk and its time. Out: rows of the timeline that are plain text, that text in batches, and single chunks that
-are more than that. This is the hot path: no object is built here, and what it touches lies side by side (a base
-class's slots come first), because in a real stream the SDK's work between two chunks leaves none of it in the
-processor's nearest cache."""
+In: per chunk two moments (when the consumer came back for more, when the chunk arrived) and its piece of plain text,
+which the tap's loops append here themselves. Out: that text and its rows of the timeline in batches, and single chunks
+that are more than that. This is the hot path: between two chunks of a real stream the SDK's work empties the
+processor's caches, and what a chunk costs is how much of ours has to be fetched again. So a chunk touches two lists and
+its reader, and all arithmetic waits until it pays."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from operator import sub
 from typing import Any
 
 from streamgauge.recording.timeline import Timeline
@@ -25,127 +27,137 @@ BATCH = 64
 """Most pieces of plain text that are held before they are read."""
 
 
+Heir = Callable[[Any, int, int], None]
+"""Takes over whole chunks, with the moments when each was asked for and arrived."""
+
+
 class Intake(ABC):
     """Takes chunks in; what they mean to the books is told by whoever extends it.
 
-    `asked` is written by the tap whenever the consumer comes back for more; `now` is the arrival of the latest chunk.
+    For each chunk the tap appends two `moments` and asks `look` for its piece. While the stream is `plain`, text and
+    nothing but text goes to `pieces`, and to `settle` when there are `BATCH` of them; everything else to `single`.
+    Both lists stay the same ones, and other threads may read them at any time.
     """
 
     __slots__ = (
+        "_allowed",
+        "_asked",
         "_content_chunks",
-        "_counted",
-        "_first",
-        "_gap",
+        "_heir",
         "_last",
-        "_limit",
-        "_moments",
-        "_pieces",
-        "_plain",
-        "_read",
-        "_stall_limit",
+        "_now",
         "_text",
-        "asked",
         "gap_max",
-        "now",
+        "look",
+        "moments",
+        "pieces",
+        "plain",
         "timeline",
         "wait_ns",
     )
 
-    def __init__(self, read: Reader, timeline: Timeline, now: int, stall_limit: int) -> None:
-        self._read = read
+    def __init__(self, look: Reader, timeline: Timeline, now: int, stall_limit: int) -> None:
+        self.look = look
+        self.plain = False
+        self.pieces: list[str] = []
+        # in turns: when a chunk was asked for, when it arrived; two for each piece, and those of the chunk at hand
+        self.moments: list[int] = []
         self.timeline = timeline
-        self._stall_limit = stall_limit
-        self.asked = self.now = now
-        self.wait_ns = self.gap_max = self._text = self._content_chunks = 0
-        self._plain = False
-        self._pieces: list[str] = []
-        # the open row: the pieces from `_counted` on, when the first of them and the latest content arrived, and the
-        # widest gap; with `_limit` pieces the row is full, or the batch
-        self._counted = self._first = self._last = 0
-        self._gap = -1
-        self._limit = 1
-        # as long as each chunk has a row of its own: arrival and gap of each, in turns
-        self._moments: list[int] | None = None
+        self._allowed = stall_limit
+        self._heir: Heir | None = None
+        self._asked = self._now = now
+        self.wait_ns = self.gap_max = self._text = self._content_chunks = self._last = 0
 
-    def feed(self, chunk: Any, now: int) -> None:
-        """Account for one chunk as the provider's SDK yields it, arrived at `now`."""
-        gap = now - self.asked
-        self.wait_ns += gap
-        if gap > BLOCKED_NS:
-            gap = now - self.now
-            if gap > self._stall_limit:
-                self._stalled(gap, now)
-        self.now = now
+    @property
+    def now(self) -> int:
+        """When the latest chunk arrived."""
+        moments = self.moments[:]
+        return moments[len(moments) // 2 * 2 - 1] if len(moments) > 1 else self._now
+
+    @property
+    def asked(self) -> int:
+        """When the consumer last came back for more."""
+        moments = self.moments[:]
+        return max(moments[(len(moments) - 1) // 2 * 2], self._asked) if moments else self._asked
+
+    def asked_elsewhere(self, at: int) -> None:
+        """The consumer came back at `at`, and waits at a tap that tells another recorder."""
+        self._asked = max(at, self._asked)
+
+    def divert(self, heir: Heir) -> None:
+        """Let `heir` have every further chunk; the books are about to be closed."""
+        self._heir, self.plain = heir, False
+
+    def take(self, chunk: Any, asked: int, now: int) -> None:
+        """Account for a chunk that was diverted from another recorder."""
+        self.moments += (asked, now)
         try:
-            piece = self._read(chunk, self)
+            piece = self.look(chunk, self)
         except Exception:
-            self._unreadable()
-            piece = None
-        if piece and self._plain and type(piece) is str:
-            pieces = self._pieces
-            pieces.append(piece)
-            self._last = now
-            moments = self._moments
-            if moments is not None:
-                moments += (now, gap)
-            elif gap > self._gap:
-                if self._gap < 0:
-                    self._first = now
-                self._gap = gap
-            if len(pieces) >= self._limit:
-                self._full()
-        else:
-            if self._pieces:
-                self._settle()
-            self._make_room(self._single(piece, gap))
+            piece = self.unreadable()
+        self.single(chunk, piece)
 
-    def _full(self) -> None:
-        room = self._close_row()
-        if len(self._pieces) >= BATCH:
-            self._settle()
-        self._make_room(room)
+    def single(self, chunk: Any, piece: str | None) -> None:
+        """Account for the chunk at hand, which is not just more of the same text."""
+        self.settle()
+        asked, now = self.moments[-2:]
+        self.moments.clear()
+        since, self._asked, self._now = self._now, asked, now
+        if self._heir is not None:
+            self._heir(chunk, asked, now)
+            return
+        self.wait_ns += now - asked
+        gap = now - (since if now - asked > BLOCKED_NS else asked)
+        self._tell(piece, gap, self._stalled(gap, now) if gap > self._allowed else 0)
 
-    def _make_room(self, room: int) -> None:
-        self._limit = min(len(self._pieces) + room, BATCH)
-        self._moments = [] if self.timeline.apart else None
-
-    def _close_row(self) -> int:
-        pieces, counted, moments = self._pieces, self._counted, self._moments
-        self._counted = len(pieces)
-        sizes = [*map(len, pieces[counted:] if counted else pieces)]
-        count, size = len(sizes), sum(sizes)
-        self._text += size
-        self._content_chunks += count
-        if moments:
-            times, gaps = moments[::2], moments[1::2]
-            gap, room = max(gaps), self.timeline.each(sizes, times, gaps)
-        else:
-            gap, self._gap = self._gap, -1
-            room = self.timeline.add(count, size, self._first, self._last, gap)
-        if gap > self.gap_max:
-            self.gap_max = gap
-        return room
-
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Account for all text that is held, and let go of it."""
-        if self._counted < len(self._pieces):
-            self._close_row()
         # emptied first: who is told of a loop may ask what was counted, and what is settled counts elsewhere
-        pieces, self._pieces, self._counted = self._pieces, [], 0
-        self._read_on(pieces)
+        pieces = self.pieces[:]
+        del self.pieces[:]
+        if not pieces:
+            return
+        asked, arrivals = self.moments[: 2 * len(pieces) : 2], self.moments[1 : 2 * len(pieces) : 2]
+        del self.moments[: 2 * len(pieces)]
+        gaps = self._gaps(asked, arrivals)
+        self._asked, self._now = asked[-1], arrivals[-1]
+        text = "".join(pieces)
+        self._text += len(text)
+        self._content_chunks += len(pieces)
+        self._last = arrivals[-1]
+        self._keep_time([*map(len, pieces)], arrivals, gaps)
+        self._read_on(pieces, text)
+
+    def _gaps(self, asked: list[int], arrivals: list[int]) -> list[int]:
+        waits = [*map(sub, arrivals, asked)]
+        self.wait_ns += sum(waits)
+        if max(waits) <= BLOCKED_NS:
+            return waits
+        before = zip(waits, arrivals, [self._now, *arrivals[:-1]], strict=True)
+        return [now - since if wait > BLOCKED_NS else wait for wait, now, since in before]
+
+    def _keep_time(self, sizes: list[int], arrivals: list[int], gaps: list[int]) -> None:
+        widest, begin = max(gaps), 0
+        self.gap_max = max(widest, self.gap_max)
+        if widest > self._allowed:
+            for end in [at for at, gap in enumerate(gaps) if gap > self._allowed]:
+                self.timeline.extend(sizes[begin:end], arrivals[begin:end], gaps[begin:end])
+                self.timeline.pin(arrivals[end], sizes[end], gaps[end], self._stalled(gaps[end], arrivals[end]))
+                begin = end + 1
+        self.timeline.extend(sizes[begin:], arrivals[begin:], gaps[begin:])
 
     @abstractmethod
-    def _read_on(self, pieces: list[str]) -> None:
-        """The text that follows; to be read and forgotten."""
+    def _read_on(self, pieces: list[str], text: str) -> None:
+        """The text that follows, in pieces and whole; to be read and forgotten."""
 
     @abstractmethod
-    def _single(self, piece: str | None, gap: int) -> int:
-        """A chunk that is not just more of the same text; how many the timeline's next row takes."""
+    def _tell(self, piece: str | None, gap: int, marks: int) -> None:
+        """The chunk at hand was looked at, is more than plain text, and came after `gap`."""
 
     @abstractmethod
-    def _stalled(self, gap: int, now: int) -> None:
-        """The chunk that is about to be read comes after a silence longer than its phase allows."""
+    def _stalled(self, gap: int, now: int) -> int:
+        """A chunk came at `now` after a silence longer than its phase allows; the mark that it gets for that."""
 
     @abstractmethod
-    def _unreadable(self) -> None:
-        """The reader failed on a chunk."""
+    def unreadable(self) -> str | None:
+        """The reader failed on the chunk at hand: nothing is known of it, which is counted."""

@@ -1,7 +1,7 @@
 """The recorder: one per stream, fed once per chunk, sealed once.
 
-It is the sink that the provider's reader speaks to. `feed` is the hot path: it reads the chunk once, keeps running
-figures of fixed size and builds no object. Time comes in as an argument, in monotonic nanoseconds."""
+It is the sink that the provider's reader speaks to, and keeps running figures of fixed size; the hot path is in
+`Intake`. Time comes in as an argument, in monotonic nanoseconds."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -29,10 +29,7 @@ _TOOL_START, _TOOL_END = BIT[Mark.TOOL_CALL_START], BIT[Mark.TOOL_CALL_END]
 
 
 class Recorder(Intake):
-    """Running facts of one stream; see `StreamRecord` for what they mean.
-
-    `asked` is written by the tap whenever the consumer comes back for more; `now` is the arrival of the latest chunk.
-    """
+    """Running facts of one stream; see `StreamRecord` for what they mean."""
 
     __slots__ = (
         "_cancel",
@@ -48,10 +45,12 @@ class Recorder(Intake):
         "_phase_times",
         "_read_pieces",
         "_repeated_at",
+        "_stall_limit",
         "_state_since",
         "_state_times",
         "_told",
         "_tools",
+        "_waited_in",
         "attempt_ns",
         "attempts",
         "call",
@@ -85,23 +84,24 @@ class Recorder(Intake):
     def __init__(
         self,
         call: Call,
-        read: Reader,
+        look: Reader,
         *,
         timeline: Timeline,
         stall_limits: dict[Phase, int],
         judge: Judge,
         on_text: Callable[[str], None] | None = None,
     ) -> None:
-        super().__init__(read, timeline, call.started_ns, stall_limits[Phase.WAITING])
+        super().__init__(look, timeline, call.started_ns, stall_limits[Phase.WAITING])
         self.call = call
         self._limits = stall_limits
+        self._stall_limit = stall_limits[Phase.WAITING]
         self._judge = judge
         self._on_text = on_text
         self.state = State.IDLE
         self._state_since = self._phase_since = self.attempt_ns = call.started_ns
         self._state_times: dict[State, int] = {}
         self._phase_times: dict[Phase, int] = {}
-        self.phase = Phase.WAITING
+        self.phase = self._waited_in = Phase.WAITING
         self.attempts = 0
         self._marks = 0
         self.reasoning_characters = self.tool_characters = 0
@@ -149,25 +149,28 @@ class Recorder(Intake):
         if not self.attempts and self.call.resumed:
             self.step(Step.RESUME, now)
         self.attempts += 1
-        self.attempt_ns = self.asked = self.now = now
+        self.attempt_ns = self._asked = self._now = now
 
     def opened(self, http_status: int | None, now: int) -> None:
         """The provider answered; the body is there to be read."""
         self.http_status = http_status
-        self.wait_ns += now - self.asked
-        self.now = now
+        self.wait_ns += now - self._asked
+        self._now = now
 
-    def _single(self, piece: str | None, gap: int) -> int:
+    def _tell(self, piece: str | None, gap: int, marks: int) -> None:
         if piece:
             self._say(piece)
-        now, told, marks = self.now, self._told, self._marks
+        now, told, marks = self._now, self._told, self._marks | marks
         self._told = self._marks = 0
         if self.first_any is None:
             marks, gap = marks | self._first_chunk(now), 0
-        if gap > self.gap_max:
-            self.gap_max = gap
-        self._plain = self.phase is Phase.RESPONDING
-        return self.timeline.pin(now, told, gap, marks) if marks else self.timeline.add(1, told, now, now, gap)
+        self.gap_max = max(gap, self.gap_max)
+        self._waited_in, self._allowed = self.phase, self._stall_limit
+        self.plain = self.phase is Phase.RESPONDING and self._heir is None
+        if marks:
+            self.timeline.pin(now, told, gap, marks)
+        else:
+            self.timeline.add(1, told, now, now, gap)
 
     def _say(self, piece: object) -> None:
         if not isinstance(piece, str):
@@ -176,26 +179,27 @@ class Recorder(Intake):
         try:
             self.text(piece)
         except Exception:
-            self._unreadable()
+            self.unreadable()
 
     def _first_chunk(self, now: int) -> int:
         self.first_any = now
         self.step(Step.CHUNK, now)
         return _FIRST_EVENT
 
-    def _unreadable(self) -> None:
+    def unreadable(self) -> str | None:
+        """The reader failed on the chunk at hand: nothing is known of it, which is counted."""
         self.read_errors += 1
         self.unrecognised_chunks += 1
+        return None
 
-    def _read_on(self, pieces: list[str]) -> None:
-        """Look at the latest text, and forget it."""
+    def _read_on(self, pieces: list[str], text: str) -> None:
         if pieces[0] == self._last_piece or any(map(eq, pieces, islice(pieces, 1, None))):
             self._count_repetitions(pieces)
         self._last_piece = pieces[-1]
         self._read_pieces += len(pieces)
         if self._on_text is not None:
             try:
-                self._on_text("".join(pieces))
+                self._on_text(text)
             except Exception:
                 self.read_errors += 1
 
@@ -209,10 +213,9 @@ class Recorder(Intake):
                 self._repeated_at = position
             last = piece
 
-    def _stalled(self, gap: int, now: int) -> None:
-        self._marks |= _STALL
-        self._plain = False
-        self._keep(Stall(self.phase, now - gap - self.call.started_ns, gap))
+    def _stalled(self, gap: int, now: int) -> int:
+        self._keep(Stall(self._waited_in, now - gap - self.call.started_ns, gap))
+        return _STALL
 
     def _keep(self, stall: Stall) -> None:
         self.stall_count += 1
@@ -239,11 +242,10 @@ class Recorder(Intake):
                 self._marks |= _FIRST_TEXT
         self._text += len(piece)
         self._content(len(piece))
-        self._read_on([piece])
+        self._read_on([piece], piece)
 
     def _content(self, size: int) -> None:
-        if self._pieces:
-            self._settle()
+        self.settle()
         self._told += size
         self._content_chunks += 1
         self._last = self.now
@@ -357,7 +359,7 @@ class Recorder(Intake):
     @property
     def chunks(self) -> int:
         """Chunks so far."""
-        return self.timeline.chunks + len(self._pieces) - self._counted
+        return self.timeline.chunks + len(self.pieces)
 
     def tool_call_ids(self) -> frozenset[str]:
         """Ids of the tool calls seen so far."""
@@ -366,13 +368,9 @@ class Recorder(Intake):
     @property
     def text_characters(self) -> int:
         """Characters of visible text so far."""
-        return self._text + sum(map(len, self._pieces[self._counted :]))
+        return self._text + sum(map(len, self.pieces[:]))
 
     # the end
-
-    def divert(self, read: Reader) -> None:
-        """Let `read` have every further chunk; the books are about to be closed."""
-        self._read = read
 
     @property
     def waiting(self) -> bool:
@@ -410,8 +408,7 @@ class Recorder(Intake):
         """Close the books at `now`; a second call gives the same record again. The last step is the judge's to take."""
         if self.record is not None:
             return self.record
-        if self._pieces:
-            self._settle()
+        self.settle()
         if self.silence(now) and end.cause is not EndCause.EXHAUSTED:
             quiet = self.silence(now)
             self._keep(Stall(self.phase, now - quiet - self.call.started_ns, quiet, open=True))

@@ -91,58 +91,67 @@ class Timeline:
         self.apart = True
         self.chunks = 0
 
-    def add(self, count: int, characters: int, first: int, last: int, gap: int) -> int:
-        """Account for `count` neighbouring chunks at once, no more than there is room for in the open row; how many the
-        next one takes.
-        """
+    def extend(self, sizes: list[int], times: list[int], gaps: list[int]) -> None:
+        """Account for neighbouring chunks: characters and arrival of each, and the gap before it."""
+        begin, count = 0, len(sizes)
+        while begin < count:
+            whole = 0 if self._count else min((count - begin) // self.stride, self._budget - self._rows)
+            end = begin + whole * self.stride if whole else min(begin + self.stride - self._count, count)
+            take = self._whole_rows if whole else self._part_of_a_row
+            take(sizes[begin:end], times[begin:end], gaps[begin:end])
+            begin = end
+
+    def _whole_rows(self, sizes: list[int], times: list[int], gaps: list[int]) -> None:
+        stride, run = self.stride, self._run or self._open_run(self.chunks)
+        rows = len(sizes) // stride
+        run.counts.extend(repeat(stride, rows))
+        run.sizes.extend(map(sum, zip(*[iter(sizes)] * stride, strict=True)))
+        run.firsts.extend(times[::stride])
+        run.lasts.extend(times[stride - 1 :: stride])
+        run.gaps.extend(map(max, zip(*[iter(gaps)] * stride, strict=True)))
+        self.chunks += len(sizes)
+        self._rows_added(rows)
+
+    def _part_of_a_row(self, sizes: list[int], times: list[int], gaps: list[int]) -> None:
+        self.add(len(sizes), sum(sizes), times[0], times[-1], max(gaps))
+
+    def add(self, count: int, characters: int, first: int, last: int, gap: int) -> None:
+        """Account for `count` neighbouring chunks at once, no more than there is room for in the open row."""
         self.chunks += count
         if self._count:
             count, characters, first = self._count + count, self._size + characters, self._first
-            if self._gap > gap:
-                gap = self._gap
+            gap = max(gap, self._gap)
         if count < self.stride:
             self._count, self._size, self._first, self._last, self._gap = count, characters, first, last, gap
-            return self.stride - count
-        self._count = 0
-        return self._row(count, characters, first, last, gap)
+        else:
+            self._count = 0
+            self._row(count, characters, first, last, gap)
 
-    def each(self, sizes: list[int], times: list[int], gaps: list[int]) -> int:
-        """Account for neighbouring chunks while each has a row of its own: characters and arrival of each, and the gap
-        before it; how many more can be taken so.
-        """
-        run, count = self._open_run(self.chunks), len(sizes)
-        run.counts.extend(repeat(1, count))
-        run.sizes.extend(sizes)
-        run.firsts.extend(times)
-        run.lasts.extend(times)
-        run.gaps.extend(gaps)
-        self.chunks += count
-        return self._rows_added(count)
-
-    def pin(self, at: int, characters: int, gap: int, marks: int) -> int:
+    def pin(self, at: int, characters: int, gap: int, marks: int) -> None:
         """Account for one chunk that keeps a row of its own, as long as there is room for such rows."""
         if not self._pins_left:
-            return self.add(1, characters, at, at, gap)
+            self.add(1, characters, at, at, gap)
+            return
         self._close_row()
         self._pins_left -= 1
         self._parts.append(Slice(self.chunks, 1, characters, at, at, gap, _told(marks)))
         self.chunks += 1
         self._run = None
-        return self._rows_added(1)
+        self._rows_added(1)
 
     def _close_row(self) -> None:
         if self._count:
             count, self._count = self._count, 0
             self._row(count, self._size, self._first, self._last, self._gap)
 
-    def _row(self, count: int, characters: int, first: int, last: int, gap: int) -> int:
+    def _row(self, count: int, characters: int, first: int, last: int, gap: int) -> None:
         run = self._run or self._open_run(self.chunks - count)
         run.counts.append(count)
         run.sizes.append(characters)
         run.firsts.append(first)
         run.lasts.append(last)
         run.gaps.append(gap)
-        return self._rows_added(1)
+        self._rows_added(1)
 
     def _open_run(self, index: int) -> Run:
         if self._run is None:
@@ -150,11 +159,10 @@ class Timeline:
             self._parts.append(self._run)
         return self._run
 
-    def _rows_added(self, count: int) -> int:
+    def _rows_added(self, count: int) -> None:
         self._rows += count
         if self._rows >= self._budget:
             self.shrink(self._budget - 1)
-        return self._budget - self._rows if self.apart else self.stride
 
     def shrink(self, limit: int) -> None:
         """Halve the resolution until at most `limit` rows are left, or nothing more can be merged."""
@@ -187,14 +195,15 @@ class NoTimeline(Timeline):
 
     def __init__(self) -> None:
         super().__init__(None)
-        self.apart = False
 
-    def add(self, count: int, characters: int, first: int, last: int, gap: int) -> int:  # noqa: ARG002 - others keep it
+    def extend(self, sizes: list[int], times: list[int], gaps: list[int]) -> None:  # noqa: ARG002 - others keep them
+        """Count the chunks."""
+        self.chunks += len(sizes)
+
+    def add(self, count: int, characters: int, first: int, last: int, gap: int) -> None:  # noqa: ARG002 - others keep it
         """Count the chunks."""
         self.chunks += count
-        return _ENDLESS
 
-    def pin(self, at: int, characters: int, gap: int, marks: int) -> int:  # noqa: ARG002 - others keep it
+    def pin(self, at: int, characters: int, gap: int, marks: int) -> None:  # noqa: ARG002 - others keep it
         """Count the chunk."""
         self.chunks += 1
-        return _ENDLESS
