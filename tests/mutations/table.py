@@ -687,6 +687,13 @@ ONE_GAUGE = (
 
 PROPERTIES = (
     row(
+        "properties: an application's limits on spans hold",
+        edit(
+            "signals/spans.py", "    if isinstance(kept, BoundedAttributes) and _has_room(", "    if (lambda *_: True)("
+        ),
+        "tests/signals/test_signals.py::test_span_is_filled_as_the_sdk_itself_would_fill_it",
+    ),
+    row(
         "properties: every pair of the state table",
         edit("recording/state.py", "    (State.STREAMING, Step.INTERRUPT): State.INTERRUPTED,\n", ""),
         "tests/recording/test_state.py::test_every_pair_leads_where_the_design_says_or_nowhere",

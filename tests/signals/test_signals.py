@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
 from tests.capture.surfaces import SURFACES
 from tests.capture.trial import Trial, exhaust, run
 from tests.capture.watching import Watch, watching
+from tests.schema.emitted import COMPLETED
 
 import streamgauge
 from streamgauge import ConfigError, names
 from streamgauge.names import FailureMode, Finding, Outcome, Phase
-from streamgauge.signals import JsonlSink
+from streamgauge.signals import JsonlSink, spans
 
 CHAT, MESSAGES = SURFACES[0], SURFACES[4]
 KINDS = ("input", "output")
@@ -54,6 +55,22 @@ def test_span_is_a_client_span_with_the_streams_own_times(
     assert span.end_time - span.start_time == pytest.approx(report.duration_s * 1e9, abs=1000)
     assert all(span.start_time <= event.timestamp <= span.end_time for event in span.events)
     assert span.events[-1].name == names.EVENT_END
+
+
+@pytest.mark.parametrize(
+    "limits", [{}, {"max_span_attributes": 12}, {"max_attribute_length": 6}, {"max_span_attributes": 0}], ids=str
+)
+def test_span_is_filled_as_the_sdk_itself_would_fill_it(schema_checked: list[Any], limits: dict[str, int]) -> None:
+    words = names.VOCABULARIES["v1.41"]
+    tracer = TracerProvider(span_limits=SpanLimits(**limits)).get_tracer("test")
+    ours, theirs = tracer.start_span("ours", attributes={"a": 1}), tracer.start_span("theirs", attributes={"a": 1})
+    spans.end(ours, COMPLETED, words, timeline=True, mode="adaptive")
+    theirs.set_attributes({**spans.attributes(COMPLETED, words), names.TIMELINE_MODE: "adaptive"})
+    assert isinstance(ours, ReadableSpan)
+    assert isinstance(theirs, ReadableSpan)
+    assert dict(ours.attributes or {}) == dict(theirs.attributes or {})
+    assert ours.dropped_attributes == theirs.dropped_attributes
+    schema_checked.clear()  # a span that was not begun here says less than ours do
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,11 @@ def fluidity(record: StreamRecord, first_ns: int, next_ns: int) -> float | None:
     met = missed = 0
     deadline = record.call.started_ns + first_ns
     for row in record.timeline:
-        if row.characters:
+        if not row.characters:
+            continue
+        if row.count == 1 and row.first_ns <= deadline:
+            met, deadline = met + 1, deadline + next_ns
+        else:
             more_met, more_missed, deadline = _row(row, deadline, next_ns)
             met, missed = met + more_met, missed + more_missed
     return met / (met + missed) if met else None if not missed else 0.0

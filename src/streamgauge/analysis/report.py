@@ -99,9 +99,9 @@ class TimelineSlice:
     marks: tuple[Mark, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StreamReport:
-    """Everything that streamgauge has to say about one stream."""
+    """Everything that streamgauge has to say about one stream; immutable by convention, like the record."""
 
     type: str
     schema: str

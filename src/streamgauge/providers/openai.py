@@ -6,6 +6,7 @@ it held last is looked at."""
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from streamgauge.events import Sink, Usage
@@ -42,6 +43,9 @@ def chat_reader() -> Reader:
 
     def read(chunk: Any, sink: Sink) -> str | None:
         nonlocal seen
+        if not seen:
+            seen = True
+            _identify(chunk, sink)
         try:
             fields = chunk.__dict__
             (choice,) = fields["choices"]
@@ -49,14 +53,11 @@ def chat_reader() -> Reader:
             delta = ending["delta"]
             said = delta.__dict__
             more = said["tool_calls"] or said["refusal"] or delta.__pydantic_extra__
-            if seen and not (more or ending["finish_reason"] or ending["index"] or fields["usage"]):
+            if not (more or ending["finish_reason"] or ending["index"] or fields["usage"]):
                 text: str | None = said["content"]
                 return text
         except (AttributeError, KeyError, TypeError, ValueError):
             pass  # a dict, no choice or several: read with more patience
-        if not seen:
-            seen = True
-            _identify(chunk, sink)
         patiently(viewed(chunk), sink)
         return None
 
@@ -145,8 +146,12 @@ def _chat_usage(usage: Any, sink: Sink) -> None:
 
 
 def _identify(chunk: Any, sink: Sink) -> None:
-    chunk = viewed(chunk)
-    sink.response(_text(chunk.id), _text(chunk.model), _text(chunk.service_tier))
+    said = chunk.get if isinstance(chunk, dict) else partial(_attribute, chunk)
+    sink.response(_text(said("id")), _text(said("model")), _text(said("service_tier")))
+
+
+def _attribute(of: object, name: str) -> object:
+    return getattr(of, name, None)
 
 
 def completion_reader() -> Reader:
