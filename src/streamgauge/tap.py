@@ -11,7 +11,6 @@ from types import CodeType, FrameType
 from typing import Any
 
 from streamgauge.recording import EndCause, Recorder
-from streamgauge.recording.intake import BATCH
 
 Left = Callable[[EndCause, BaseException | None], None]
 Report = Callable[[str, Exception], None]
@@ -47,7 +46,7 @@ class Tap:
                         piece = recorder.unreadable()
                     if piece and recorder.plain and type(piece) is str:
                         pieces.append(piece)
-                        if len(pieces) >= BATCH:
+                        if len(pieces) >= recorder.full:
                             recorder.settle()
                     else:
                         recorder.single(chunk, piece)
@@ -85,7 +84,7 @@ class Tap:
                         piece = recorder.unreadable()
                     if piece and recorder.plain and type(piece) is str:
                         pieces.append(piece)
-                        if len(pieces) >= BATCH:
+                        if len(pieces) >= recorder.full:
                             recorder.settle()
                     else:
                         recorder.single(chunk, piece)

@@ -35,7 +35,7 @@ class Intake(ABC):
     """Takes chunks in; what they mean to the books is told by whoever extends it.
 
     For each chunk the tap appends two `moments` and asks `look` for its piece. While the stream is `plain`, text and
-    nothing but text goes to `pieces`, and to `settle` when there are `BATCH` of them; everything else to `single`.
+    nothing but text goes to `pieces`, and to `settle` when these are `full`; everything else to `single`.
     Both lists stay the same ones, and other threads may read them at any time.
     """
 
@@ -47,6 +47,7 @@ class Intake(ABC):
         "_last",
         "_now",
         "_text",
+        "full",
         "gap_max",
         "look",
         "moments",
@@ -59,6 +60,7 @@ class Intake(ABC):
     def __init__(self, look: Reader, timeline: Timeline, now: int, stall_limit: int) -> None:
         self.look = look
         self.plain = False
+        self.full = BATCH
         self.pieces: list[str] = []
         # in turns: when a chunk was asked for, when it arrived; two for each piece, and those of the chunk at hand
         self.moments: list[int] = []
@@ -125,7 +127,13 @@ class Intake(ABC):
         self._text += len(text)
         self._content_chunks += len(pieces)
         self._last = arrivals[-1]
-        self._keep_time([*map(len, pieces)], arrivals, gaps)
+        widest = max(gaps)
+        self.gap_max = max(widest, self.gap_max)
+        if widest <= self._allowed and self.timeline.fits(len(pieces)):
+            self.timeline.add(len(pieces), len(text), arrivals[0], arrivals[-1], widest)
+        else:
+            self._row_by_row([*map(len, pieces)], arrivals, gaps)
+        self.full = self.timeline.next_batch(BATCH)
         self._read_on(pieces, text)
 
     def _gaps(self, asked: list[int], arrivals: list[int]) -> list[int]:
@@ -136,14 +144,12 @@ class Intake(ABC):
         before = zip(waits, arrivals, [self._now, *arrivals[:-1]], strict=True)
         return [now - since if wait > BLOCKED_NS else wait for wait, now, since in before]
 
-    def _keep_time(self, sizes: list[int], arrivals: list[int], gaps: list[int]) -> None:
-        widest, begin = max(gaps), 0
-        self.gap_max = max(widest, self.gap_max)
-        if widest > self._allowed:
-            for end in [at for at, gap in enumerate(gaps) if gap > self._allowed]:
-                self.timeline.extend(sizes[begin:end], arrivals[begin:end], gaps[begin:end])
-                self.timeline.pin(arrivals[end], sizes[end], gaps[end], self._stalled(gaps[end], arrivals[end]))
-                begin = end + 1
+    def _row_by_row(self, sizes: list[int], arrivals: list[int], gaps: list[int]) -> None:
+        begin = 0
+        for end in [at for at, gap in enumerate(gaps) if gap > self._allowed]:
+            self.timeline.extend(sizes[begin:end], arrivals[begin:end], gaps[begin:end])
+            self.timeline.pin(arrivals[end], sizes[end], gaps[end], self._stalled(gaps[end], arrivals[end]))
+            begin = end + 1
         self.timeline.extend(sizes[begin:], arrivals[begin:], gaps[begin:])
 
     @abstractmethod

@@ -91,6 +91,14 @@ class Timeline:
         self.apart = True
         self.chunks = 0
 
+    def fits(self, count: int) -> bool:
+        """Whether so many chunks are all of the open row, or part of it."""
+        return count <= self.stride - self._count
+
+    def next_batch(self, most: int) -> int:
+        """How many chunks are best told at once: where rows are long, no more than the open one takes."""
+        return most if self.stride < most else min(most, self.stride - self._count)
+
     def extend(self, sizes: list[int], times: list[int], gaps: list[int]) -> None:
         """Account for neighbouring chunks: characters and arrival of each, and the gap before it."""
         begin, count = 0, len(sizes)
@@ -195,6 +203,10 @@ class NoTimeline(Timeline):
 
     def __init__(self) -> None:
         super().__init__(None)
+
+    def fits(self, count: int) -> bool:  # noqa: ARG002 - others ask
+        """There is one row, and it is not kept."""
+        return True
 
     def extend(self, sizes: list[int], times: list[int], gaps: list[int]) -> None:  # noqa: ARG002 - others keep them
         """Count the chunks."""
