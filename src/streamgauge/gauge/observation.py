@@ -172,9 +172,9 @@ class Observation:
 
     @guarded("read")
     def _read_last_frame(self, read: Callable[[Any, Sink], None], within: FrameType, name: str) -> None:
-        frame = within.f_locals.get(name)
-        if frame is not None and self.recorder.error_code is None:
-            read(frame, self.recorder)
+        frame, recorder = within.f_locals.get(name), self.latest.recorder
+        if frame is not None and recorder.error_code is None:
+            read(frame, recorder)
 
     def during_request(self) -> AbstractContextManager[Any]:
         """A block around the request; the span is current in it if the settings ask for that."""
