@@ -612,6 +612,16 @@ LIMITS = (
         f"{MANY}test_stream_that_a_forked_child_reads_on_is_told_once_by_the_process_that_began_it",
     ),
     row(
+        "fork: a child that cancels its parent's stream is told that it ends nothing",
+        edit("gauge/observation.py", "            self._say_whose()\n", ""),
+        f"{MANY}test_forked_child_that_cancels_ends_nothing_and_says_whose_the_stream_is",
+    ),
+    row(
+        "fork: nor does it end anything",
+        edit("gauge/wiring.py", "            observation.disown()\n", "            pass\n"),
+        f"{MANY}test_forked_child_that_cancels_ends_nothing_and_says_whose_the_stream_is",
+    ),
+    row(
         "fork: a lock that was held during the fork is not waited for",
         edit(
             "gauge/wiring.py",
