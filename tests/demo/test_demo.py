@@ -228,23 +228,25 @@ def _active(families: dict[str, list[Any]]) -> float:
     return float(sum(sample.value for sample in families[names.STREAMS_ACTIVE.prometheus]))
 
 
-def test_serve_goes_on_until_it_is_interrupted() -> None:
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_serve_goes_on_until_it_is_interrupted(told: signal.Signals) -> None:
     with started("--serve", "--faults", "truncated", "--bad-share", "0.5") as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "truncated" in line and "completed" in line:
                 break
-        process.send_signal(signal.SIGINT)
+        process.send_signal(told)
         rest, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     assert re.search(r"HTTP says 100.0 % ok, users got [1-9]\d?\.\d %", rest)
 
 
-def test_an_interrupted_demo_judges_the_streams_that_it_made() -> None:
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_judges_the_streams_that_it_made(told: signal.Signals) -> None:
     with started("--streams", "420") as process:
         assert process.stdout is not None
         process.stdout.readline()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(told)
         rest, _ = process.communicate(timeout=60)
     assert process.returncode == 0, rest
     found = re.search(r"^(\d+) streams in", rest, re.MULTILINE)
