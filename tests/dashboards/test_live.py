@@ -47,7 +47,11 @@ def running(*command: str, cwd: Path) -> Iterator[None]:
             yield
         finally:
             program.terminate()
-            program.wait(timeout=30)
+            try:
+                program.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                program.kill()
+                program.wait()
 
 
 @pytest.fixture(scope="module")
