@@ -15,9 +15,7 @@ from streamgauge.errors import ConfigError
 @click.option("--jsonl", metavar="FILE", help="Append every stream's report to this file.")
 @click.option("--prometheus-port", type=click.IntRange(0, 65535), metavar="PORT", help="Serve /metrics; 0 is any port.")
 @click.option("--otlp", is_flag=True, help="Send spans, metrics and logs by OTLP, as the OTEL_* variables say.")
-@click.option(
-    "--serve", is_flag=True, help="Keep mostly healthy traffic running, for a dashboard, until told to end."
-)
+@click.option("--serve", is_flag=True, help="Keep mostly healthy traffic running, for a dashboard, until told to end.")
 @click.option("--bad-share", type=float, default=0.1, show_default=True, help="Share of other streams with --serve.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; progress goes to stderr.")
 @click.option("--list", "listing", is_flag=True, help="Print the stories and exit.")
