@@ -9,8 +9,8 @@ Room: vocabulary. Nothing comes in; every other room reads it; it imports nothin
 from dataclasses import dataclass
 from enum import StrEnum
 
-SCHEMA_VERSION = "0.1.1"
-SCHEMA_URL = "https://streamgauge.dev/schemas/0.1.1"
+SCHEMA_VERSION = "0.1.2"
+SCHEMA_URL = "https://streamgauge.dev/schemas/0.1.2"
 SCOPE = "streamgauge"
 
 

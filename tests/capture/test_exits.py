@@ -331,7 +331,7 @@ UNSIGNED = {name for name, exit_ in EXITS.items() if exit_.outcome is LEFT}
 def prepared(trial: Trial, fault: str) -> Trial:
     trial.fault = fault
     if fault.endswith("_timeout"):
-        trial.options["timeout"] = 0.15
+        trial.options["timeout"] = 0.5
     if fault == "refused":
         trial.client = trial.client.with_options(base_url=f"http://127.0.0.1:{closed_port()}/v1")
     return trial

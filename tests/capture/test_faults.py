@@ -37,7 +37,7 @@ def assert_told(report: Any, fault: str, api: str) -> None:
 def test_report_says_what_happened(clients: dict[str, Any], surface: Surface, fault: str) -> None:
     client = clients[surface.sdk].with_options(max_retries=int(fault == "rate_limited_then_ok"))
     waits = fault in ("stall_forever", "read_timeout", "header_timeout")
-    script = {"extra_headers": {"x-streamgauge-script": '{"stall_ms": 300}'}} if fault in STALLS else {}
+    script = {"extra_headers": {"x-streamgauge-script": '{"stall_ms": 600}'}} if fault in STALLS else {}
     with watching(settings=LIMITS if fault in STALLS else {}) as watch:
         trial = run(exhaust, Trial(surface, client, fault, {**script, **(PATIENCE if waits else {})}))
         (report,) = watch.reports

@@ -56,6 +56,38 @@ def test_stream_left_unread_is_abandoned_after_the_idle_limit_and_continued_as_a
         assert_samples(watch.points(), watch.reports)
 
 
+@pytest.mark.parametrize("fault", ["healthy", "missing_finish_reason"])
+def test_end_marker_of_a_stream_that_is_read_on_reaches_the_half_that_goes_on(
+    clients: dict[str, Any], fault: str
+) -> None:
+    client, clock = clients["openai"], TickingClock()
+    with watching(client=client, clock=clock) as watch:
+        trial = Trial(SURFACES[0], client, fault)
+        stream = trial.open()
+        for _ in range(2):
+            trial.read(stream, 2)
+            clock.turn(301)
+            watch.gauge.look_around()
+        trial.read(stream)
+        told = [(report.outcome, report.terminal_marker) for report in watch.reports]
+        assert told == [(Outcome.ABANDONED, None), (Outcome.ABANDONED, None), (Outcome.COMPLETED, "[DONE]")]
+
+
+async def test_end_marker_of_an_async_stream_that_is_read_on_reaches_the_half_that_goes_on(
+    async_clients: dict[str, Any],
+) -> None:
+    client, clock = async_clients["openai"], TickingClock()
+    with watching(client=client, clock=clock) as watch:
+        trial = Trial(SURFACES[0], client, "missing_finish_reason")
+        stream = await trial.aopen()
+        await trial.aread(stream, 2)
+        clock.turn(301)
+        watch.gauge.look_around()
+        await trial.aread(stream)
+        told = [(report.outcome, report.terminal_marker) for report in watch.reports]
+        assert told == [(Outcome.ABANDONED, None), (Outcome.COMPLETED, "[DONE]")]
+
+
 @pytest.mark.parametrize("surface", PLAIN, ids=str)
 def test_stream_whose_reader_waits_is_never_given_up_before_or_after_it_was_continued(
     clients: dict[str, Any], silences: dict[str, int], surface: Surface

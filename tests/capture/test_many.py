@@ -139,6 +139,22 @@ def test_stream_that_a_forked_child_reads_on_is_told_once_by_the_process_that_be
     assert sorted(report["outcome"] for report in reports) == ["abandoned", "cancelled", "cancelled", "cancelled"]
 
 
+def test_forked_child_that_cancels_ends_nothing_and_says_whose_the_stream_is(provider: Provider) -> None:
+    done = app("fork_cancelling.py", provider.url)
+    assert done.returncode == 0, done.stderr
+    facts = dict(line.split("=", 1) for line in done.stdout.split())
+    streams, parent = facts.pop("streams").split(","), facts.pop("parent-id")
+    assert facts == {
+        "child-ended": "False",
+        "child-by-id": "False",
+        "child-told": "0",
+        "child-exit": "0",
+        "parent": "completed,completed",
+    }
+    warned = [f"cancel() in a forked process ends nothing: stream {each} is process {parent}'s" for each in streams]
+    assert done.stderr.splitlines() == warned
+
+
 def test_active_gauge_counts_open_streams_by_phase_and_returns_to_zero(clients: dict[str, Any], gauge: Watch) -> None:
     made = [Trial(PLAIN[0], clients["openai"]) for _ in range(5)]
     streams = [one.open() for one in made]

@@ -85,11 +85,13 @@ def test_json_has_the_presses_and_keeps_its_schema() -> None:
     assert summary["agree"] is True
     assert [stop["name"] for stop in summary["stops"]] == [press.name for press in PRESSES]
     assert all(stop["recorded"] == stop["expected"] for stop in summary["stops"])
+    assert [stop["recorded"]["verdict_at_stop"] for stop in summary["stops"]] == [press.at_stop for press in PRESSES]
     assert summary["streams"] == 3, "streams that were stopped around a tool are not among the others"
     assert Checker().line(json.dumps(summary).encode()) == []
     summary["stops"][0]["expected"]["verdict"] = "fine"
     del summary["stops"][1]["recorded"]["messages"]
-    assert len(Checker().line(json.dumps(summary).encode())) >= 2
+    summary["stops"][2]["recorded"]["verdict_at_stop"] = "fine"
+    assert len(Checker().line(json.dumps(summary).encode())) >= 3
 
 
 def test_mail_that_the_ledger_does_not_know_of_fails_the_run_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -206,7 +206,7 @@ async def test_cancelled_task_closes_the_upstream(provider: Provider) -> None:
 
 def test_client_that_leaves_before_any_answer_is_noticed(provider: Provider) -> None:
     with pytest.raises(httpx2.ReadTimeout):
-        httpx2.post(f"{provider.base_url('header_timeout')}/chat/completions", json=CHAT, timeout=0.1)
+        httpx2.post(f"{provider.base_url('header_timeout')}/chat/completions", json=CHAT, timeout=0.5)
     log = provider.wait_for(lambda log: bool(log.ended))
     assert (log.ended, log.status, log.first_byte_ns) == ("client_closed", None, None)
 

@@ -35,7 +35,8 @@ def test_wrong_options_say_what_would_be_right(options: list[str], says: str) ->
     assert says in said.stderr
 
 
-def test_provider_serves_what_it_prints_until_interrupted() -> None:
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_provider_serves_what_it_prints_until_interrupted(told: signal.Signals) -> None:
     code = "from streamgauge.cli import main; main()"
     command = [sys.executable, "-u", "-c", code, "provider", "--mix", "empty=1", "--first-ms", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
@@ -46,7 +47,7 @@ def test_provider_serves_what_it_prints_until_interrupted() -> None:
         found = re.search(r'OpenAI\(base_url="([^"]+)"', said)
         assert found is not None
         answer = httpx2.post(f"{found[1]}/chat/completions", json={"model": "m", "stream": True, "messages": []})
-        running.send_signal(signal.SIGINT)
-        assert running.wait(10) == 0
+        running.send_signal(told)
+        assert running.wait(30) == 0
     assert answer.headers["x-streamgauge-fault"] == "empty"
     assert answer.text.endswith("data: [DONE]\n\n")

@@ -122,6 +122,23 @@ async def test_anthropics_own_span_of_an_async_call_gives_way_to_ours(
         one_llm_span(watch, Outcome.COMPLETED)
 
 
+def test_anthropics_own_span_gives_way_also_where_the_client_was_given_a_tracer_provider(
+    provider: Provider, gauge: Watch, traced: tuple[TracerProvider, InMemorySpanExporter]
+) -> None:
+    tracers, spans = traced
+    asked: dict[str, Any] = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}
+    chosen: Any = {"traces": {"enabled": True}, "tracer_provider": tracers}
+    with anthropic.Anthropic(base_url=provider.base_url(api="anthropic"), api_key="k", open_telemetry=chosen) as client:
+        list(client.messages.create(stream=True, **asked))
+        assert spans.get_finished_spans() == ()
+        gauge.one(Outcome.COMPLETED)
+        client.messages.create(**asked)
+    assert [span.instrumentation_scope.name for span in spans.get_finished_spans() if span.instrumentation_scope] == [
+        OWN
+    ]
+    tracers.shutdown()
+
+
 def test_anthropics_own_span_stays_for_calls_that_we_do_not_observe(
     provider: Provider, monkeypatch: pytest.MonkeyPatch, traced: tuple[TracerProvider, InMemorySpanExporter]
 ) -> None:

@@ -34,12 +34,12 @@ def test_the_thread_ends_when_nothing_is_open_and_starts_anew(
         dog.wake()
         assert alive() == 1
         for _ in range(4):
-            assert scanned.acquire(timeout=5)
+            assert scanned.acquire(timeout=20)
         assert alive() == 1
         open_streams.clear()
         thread = dog._thread
         if thread is not None:
-            thread.join(5)
+            thread.join(20)
         assert alive() == 0
 
 
@@ -59,11 +59,11 @@ def test_a_resting_thread_is_woken_by_the_next_stream(monkeypatch: pytest.Monkey
 
     dog = Watchdog(scan, lambda _item: None, 0.005)
     dog.wake()
-    assert resting.wait(5)
+    assert resting.wait(20)
     open_streams.set()
     dog.wake()
     dog.wake()
-    assert scanned.wait(5)
+    assert scanned.wait(20)
     open_streams.clear()
     dog.reset()
 
@@ -79,6 +79,6 @@ def test_what_is_deferred_is_handled_by_the_thread() -> None:
     dog = Watchdog(lambda: True, handle, 0.005)
     dog.later(7)
     dog.wake()
-    assert done.wait(5)
+    assert done.wait(20)
     assert handled == [7]
     dog.reset()

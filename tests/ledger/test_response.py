@@ -1,11 +1,14 @@
 """One wish, one key: made from the provider's response id and the tool call, whichever stream carries the answer."""
 
+import contextlib
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from tests.capture.watching import Watch
+from tests.ledger.conftest import HandClock, Postgres
 
 import streamgauge
 from streamgauge.ledger import (
@@ -18,6 +21,7 @@ from streamgauge.ledger import (
     reference,
     use_ledger,
 )
+from streamgauge.ledger.journal import Journal
 
 TOOLS = {
     "x-streamgauge-fault": "tools",
@@ -32,6 +36,10 @@ def keys(ledger: Ledger) -> list[str]:
 def send(ledger: Ledger, reference: str) -> str:
     with ledger.effect("send", tool_call=reference) as effect:
         return effect.idempotency_key
+
+
+def away(_: object) -> None:
+    raise StoreUnavailable("the store", "away")
 
 
 def test_the_key_is_made_from_the_response_wherever_it_is_known(ledger: Ledger) -> None:
@@ -97,6 +105,119 @@ def test_an_effect_of_one_stream_answers_for_the_call_in_every_stream_of_the_ans
         assert [effect["tool_call_id"] for effect in records[declared]["effects"]] == ["c1", "c2"]
 
 
+def given_up(ledger: Ledger, clock: HandClock) -> None:
+    """Two streams of an answer whose tool calls nobody declared in time: both records say so."""
+    for ref in ("s1", "s2"):
+        ledger.begin_stream(ref, response_id="resp_1")
+        for call in ("c1", "c2"):
+            ledger.observe_tool_call(ref, call, "send")
+        ledger.end_stream(ref, "completed")
+    clock.turn(3600)
+    ledger.reconcile()
+    assert in_the_dark(ledger) == {"s1": ["c1", "c2"], "s2": ["c1", "c2"]}
+
+
+def in_the_dark(ledger: Ledger) -> dict[str, list[str]]:
+    """Which tool calls the newest record of each stream lists as undeclared."""
+    return {
+        record["stream"]: [call["tool_call_id"] for call in record["undeclared"]] for record in ledger.reconciliations()
+    }
+
+
+@pytest.mark.parametrize("declared", ["s1", "s2"])
+def test_an_effect_after_the_call_was_given_up_is_told_by_the_record_of_every_stream_of_the_answer(
+    any_url: str, clock: HandClock, declared: str
+) -> None:
+    with Ledger(any_url, clock=clock) as ledger:
+        given_up(ledger, clock)
+        send(ledger, f"{declared}#c1")
+        ledger.reconcile()
+        clock.turn(3600)
+        ledger.reconcile()
+        assert in_the_dark(ledger) == {"s1": ["c2"], "s2": ["c2"]}
+        send(ledger, f"{declared}#c2")
+        assert in_the_dark(ledger) == {"s1": [], "s2": []}
+
+
+def test_an_effect_that_ran_while_the_store_was_away_is_told_by_the_record_of_the_other_stream(
+    any_url: str, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Ledger(any_url, clock=clock, on_store_failure="memory") as ledger:
+        given_up(ledger, clock)
+        with monkeypatch.context() as patch:
+            patch.setattr(ledger._database, "write", away)
+            for call in ("c1", "c2"):
+                send(ledger, f"s2#{call}")
+        ledger.reconcile()
+        assert in_the_dark(ledger) == {"s1": [], "s2": []}
+
+
+@pytest.mark.parametrize("learn", ["begin", "end"])
+def test_a_stream_whose_answer_is_learned_late_speaks_for_the_other_that_was_given_up(
+    any_url: str, clock: HandClock, learn: str
+) -> None:
+    with Ledger(any_url, clock=clock) as ledger:
+        given_up(ledger, clock)
+        for call in ("c1", "c2"):
+            send(ledger, f"s3#{call}")
+        assert in_the_dark(ledger)["s1"] == ["c1", "c2"]
+        if learn == "begin":
+            ledger.begin_stream("s3", response_id="resp_1")
+        else:
+            ledger.end_stream("s3", "completed", response_id="resp_1")
+        told = in_the_dark(ledger)
+        assert (told["s1"], told["s2"]) == ([], [])
+
+
+def test_effects_of_two_streams_of_one_answer_never_wait_for_each_other_in_a_circle(
+    postgres: Postgres, postgres_url: str
+) -> None:
+    calls = [f"c{number}" for number in range(8)]
+    done: list[str] = []
+
+    def circles() -> int:
+        return (postgres.directory / "log").read_text().count("deadlock detected")
+
+    def work(ledger: Ledger, refs: tuple[str, str]) -> None:
+        for call in calls:
+            for ref in refs:
+                with contextlib.suppress(DuplicateEffect):
+                    done.append(send(ledger, f"{ref}#{call}"))
+
+    before = circles()
+    with Ledger(postgres_url) as ledger:
+        for ref in ("s1", "s2"):
+            ledger.begin_stream(ref, response_id="resp_1")
+            for call in calls:
+                ledger.observe_tool_call(ref, call, "send")
+            ledger.end_stream(ref, "completed")
+        threads = [
+            threading.Thread(target=work, args=(ledger, refs))
+            for refs in (("s1", "s2"), ("s2", "s1"))
+            for _ in range(2)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(done) == sorted(f"resp_1#{call}:send" for call in calls)
+        assert in_the_dark(ledger) == {"s1": [], "s2": []}
+    assert circles() == before
+
+
+def test_an_effect_of_an_answer_that_one_stream_carries_asks_nothing_about_others(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(Journal, "touch_siblings", lambda _journal, ref, *_: asked.append(ref))
+    ledger.begin_stream("s1", response_id="resp_1")
+    send(ledger, "s1#c1")
+    assert asked == []
+    ledger.begin_stream("s2", response_id="resp_1")
+    send(ledger, "s1#c2")
+    assert asked == ["s1"]
+
+
 def test_a_reference_carries_the_response_to_another_process(ledger: Ledger, url: str) -> None:
     with ledger.effect("send", tool_call="s1#resp_1#c1") as effect:
         assert effect.reference == "s1#resp_1#c1"
@@ -121,10 +242,6 @@ def test_a_response_id_that_would_not_fit_a_reference_is_refused(ledger: Ledger,
 
 def test_a_store_that_is_away_does_not_keep_the_key_from_being_made(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Ledger(url, on_store_failure="memory") as ledger:
-
-        def away(_: object) -> None:
-            raise StoreUnavailable(url, "away")
-
         with monkeypatch.context() as patch:
             patch.setattr(ledger._database, "write", away)
             key = send(ledger, "s1#resp_1#c1")

@@ -133,7 +133,11 @@ def test_four_processes_on_postgresql_killed_and_disconnected_at_random(postgres
     terminated = []
 
     def terminate() -> None:
-        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s ORDER BY random() LIMIT 1"
+        # not those that have only just begun: on a slow machine nobody would ever get as far as a statement
+        query = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = %s AND backend_start < now() - interval '200 ms' ORDER BY random() LIMIT 1"
+        )
         with postgres.connect() as connection:
             while not over.wait(0.03):
                 terminated.extend(connection.execute(query, [postgres_url.rsplit("/", 1)[1]]).fetchall())
@@ -142,7 +146,7 @@ def test_four_processes_on_postgresql_killed_and_disconnected_at_random(postgres
     killer.start()
     command = [sys.executable, "-W", "ignore", str(SCRIPT), "random", postgres_url, str(witness), "10"]
     workers = [
-        subprocess.Popen([*command, str(seed), "1.0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        subprocess.Popen([*command, str(seed), "2.5"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for seed in range(4)
     ]
     outputs = [worker.communicate() for worker in workers]

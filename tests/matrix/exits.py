@@ -351,7 +351,7 @@ def _scope(span: Any) -> str:
 def clients_of(url: str, fault: str, kinds: tuple[Any, Any] = (openai.OpenAI, anthropic.Anthropic)) -> tuple[Any, Any]:
     """Clients of both SDKs; with the options that a fault needs."""
     options: dict[str, Any] = {"api_key": "k", "max_retries": 2 if fault == "rate_limited_then_ok" else 0}
-    options["timeout"] = 0.15 if fault == "read_timeout" else 20
+    options["timeout"] = 0.3 if fault == "read_timeout" else 20
     if fault == "refused":
         url = f"http://127.0.0.1:{_closed_port()}"
     return kinds[0](base_url=f"{url}/v1", **options), kinds[1](base_url=url, **options)

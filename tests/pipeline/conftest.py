@@ -50,6 +50,15 @@ class Run:
     def reconciliations(self) -> Path:
         return self.directory / "collector" / "reconciliations.jsonl"
 
+    @property
+    def verdict_events(self) -> list[dict[str, Any]]:
+        """Attributes of the reconciliations in the collector's file, each with its verdict."""
+        return [
+            plain(record["attributes"])
+            for record in records_of(self.reconciliations)
+            if record["eventName"] == names.EVENT_RECONCILIATION
+        ]
+
     @cached_property
     def spans(self) -> list[dict[str, Any]]:
         """All spans that the backend got, attributes as plain values."""
@@ -67,10 +76,26 @@ def spans_of(path: Path) -> list[dict[str, Any]]:
     ]
 
 
+def records_of(path: Path) -> list[dict[str, Any]]:
+    """Log records of a file of OTLP JSON."""
+    return [
+        record
+        for request in requests_of(path)
+        for resource in request["resourceLogs"]
+        for scope in resource["scopeLogs"]
+        for record in scope["logRecords"]
+    ]
+
+
 def requests_of(path: Path) -> list[dict[str, Any]]:
-    """The requests in a file that a collector writes, without the line that it is just writing."""
+    """The requests in a file that a collector writes."""
+    return [json.loads(line) for line in whole_lines(path)]
+
+
+def whole_lines(path: Path) -> list[str]:
+    """The lines of a file that somebody writes, without the one that is just being written."""
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    return [line for line in lines if line.endswith("\n")]
 
 
 def plain(attributes: list[dict[str, Any]]) -> dict[str, Any]:
@@ -85,7 +110,7 @@ def run(tmp_path_factory) -> Iterator[Run]:
         Collector(directory / "backend", HERE / "backend.yaml") as backend,
         Collector(
             directory / "collector", CONFIGURATION, HERE / "copy.yaml",
-            TRACES_ENDPOINT=backend.grpc, DECISION_WAIT="2s", KEEP_HEALTHY_PERCENT="30",
+            TRACES_ENDPOINT=backend.grpc, DECISION_WAIT="5s", KEEP_HEALTHY_PERCENT="30",
         ) as collector,
         scraping(directory / "prometheus", collector) as prometheus,
         Application(directory / "application", collector.endpoint, **SETTINGS) as application,
@@ -125,10 +150,14 @@ def _settle(run: Run, traces: int) -> None:
         "kept": run.collector.own(decided, sampled="true"),
         "early": run.collector.own("otelcol_processor_tail_sampling_sampling_trace_dropped_too_early"),
     }
-    traces_of = "otelcol_exporter_sent_spans"
-    eventually(lambda: run.collector.own(traces_of, exporter="otlp_grpc/traces"), lambda sent: sent >= run.told["kept"])
-    eventually(lambda: run.reconciliations.stat().st_size)
-    eventually(lambda: run.prometheus.query(f"sum({names.STREAMS.prometheus}) >= {len(run.read)}"))
+    eventually(
+        lambda: len({span["traceId"] for span in spans_of(run.backend("traces"))}),
+        lambda arrived: arrived >= run.told["kept"],
+    )
+    eventually(lambda: len(run.verdict_events), lambda arrived: arrived >= len(run.verdicts))
+    run.collector.pass_on("prometheus")
+    passed = time.time()
+    eventually(lambda: run.prometheus.query(f"min(timestamp(up)) > {passed}"))
     eventually(
         lambda: run.prometheus.query(f"min(count_over_time({names.STREAMS.prometheus}[1m]))"),
         lambda found: found and float(found[0]["value"][1]) >= 3,

@@ -102,6 +102,7 @@ def written(tmp_path_factory) -> Iterator[Prometheus]:
             application.order("read", faults=["healthy", "truncated"])
             application.order("act")
             application.order("flush")
+            collector.pass_on("prometheusremotewrite")
             eventually(lambda: prometheus.query("sum(streamgauge_reconciliations_total) >= 11"))
             yield prometheus
 

@@ -22,7 +22,7 @@ def test_a_full_batch_of_large_spans_passes_grpc_and_a_backend_with_default_limi
             TRACES_ENDPOINT=backend.grpc, DECISION_WAIT="1s", KEEP_HEALTHY_PERCENT="100",
         ) as collector,
     ):  # fmt: skip
-        exporter = OTLPSpanExporter(endpoint=collector.grpc, insecure=True)
+        exporter = OTLPSpanExporter(endpoint=collector.grpc, insecure=True, timeout=60)
         assert exporter.export(finished * (BATCH // len(finished))) is SpanExportResult.SUCCESS
         exporter.shutdown()
         arrived = eventually(lambda: spans_of(tmp_path / "backend" / "traces.jsonl"), lambda found: len(found) >= BATCH)

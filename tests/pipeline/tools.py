@@ -148,6 +148,13 @@ class Collector(Process):
                 total += float(line.rpartition(" ")[2])
         return total
 
+    def pass_on(self, exporter: str) -> None:
+        """Wait until an exporter has sent all metric points that came in before now, in however many batches."""
+        taken = self.own("otelcol_receiver_accepted_metric_points")
+        assert taken > 0
+        sent = "otelcol_exporter_sent_metric_points"
+        eventually(lambda: self.own(sent, exporter=exporter), lambda seen: seen >= taken)
+
 
 class Application(Process):
     """The application of `application.py`, sending to a collector."""

@@ -15,7 +15,7 @@ from streamgauge.errors import ConfigError
 @click.option("--jsonl", metavar="FILE", help="Append every stream's report to this file.")
 @click.option("--prometheus-port", type=click.IntRange(0, 65535), metavar="PORT", help="Serve /metrics; 0 is any port.")
 @click.option("--otlp", is_flag=True, help="Send spans, metrics and logs by OTLP, as the OTEL_* variables say.")
-@click.option("--serve", is_flag=True, help="Keep mostly healthy traffic running, for a dashboard, until Ctrl-C.")
+@click.option("--serve", is_flag=True, help="Keep mostly healthy traffic running, for a dashboard, until told to end.")
 @click.option("--bad-share", type=float, default=0.1, show_default=True, help="Share of other streams with --serve.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; progress goes to stderr.")
 @click.option("--list", "listing", is_flag=True, help="Print the stories and exit.")
@@ -30,16 +30,19 @@ def command(as_json: bool, serve: bool, listing: bool, faults: str, **options: o
         return
     try:
         from streamgauge.demo import live, run, words
+        from streamgauge.demo.ending import interrupted_by_sigterm
     except ImportError as error:
         raise ConfigError("demo", error.name, "an installation with the extra streamgauge[demo]") from None
     asked = run.Options(faults=tuple(filter(None, faults.split(","))), **options)  # type: ignore[arg-type]
     show = live.show_on(sys.stderr if as_json else sys.stdout)
     if serve:
-        tally = run.serve(asked, show)
+        with interrupted_by_sigterm():
+            tally = run.serve(asked, show)
         for line in words.shares(tally):
             show.say(line)
         return
-    summary = run.run(asked, show)
+    with interrupted_by_sigterm():
+        summary = run.run(asked, show)
     if as_json:
         click.echo(json.dumps(summary.to_dict()))
     else:

@@ -3,6 +3,7 @@
 import click
 
 from streamgauge.demo import FAULTS, Provider
+from streamgauge.demo.ending import interrupted_by_sigterm
 from streamgauge.errors import ConfigError
 
 _TIMES = (
@@ -34,9 +35,10 @@ def command(port: int, fault: str, mix: str, seed: int, listing: bool, **default
     if listing:
         click.echo(_faults())
         return
-    provider = Provider(port, fault=fault, mix=weights(mix), seed=seed, defaults=defaults).start()
-    click.echo(_welcome(provider))
-    provider.serve_forever()
+    with interrupted_by_sigterm():
+        provider = Provider(port, fault=fault, mix=weights(mix), seed=seed, defaults=defaults).start()
+        click.echo(_welcome(provider))
+        provider.serve_forever()
 
 
 def weights(mix: str) -> dict[str, float] | None:

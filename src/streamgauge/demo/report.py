@@ -20,7 +20,8 @@ In: the jobs that were acted out, the tally of what came out, and the provider's
                     no record), stop_after_start_ms and stop_after_commit_ms (milliseconds from the effect's start and
                     commit to the stop; null: it did not start, nobody saw it commit), agree, problems (texts)
                     expected, recorded: outcome and initiator of the stream, effect_state, position (of the effect
-                    against the stop), verdict, messages (how many the mail server really got)
+                    against the stop), verdict, verdict_at_stop (before anything was reconciled; null: nothing said),
+                    messages (how many the mail server really got)
                     Their streams are not among the others. Empty when the run was interrupted
     sdks            versions by distribution
 """

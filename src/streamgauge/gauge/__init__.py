@@ -255,7 +255,11 @@ def cancel(stream: Any, initiator: str | Initiator = Initiator.USER_STOP) -> Awa
     """End a stream, say who asked, and close the connection to the provider.
 
     `stream` is whatever `of()` takes. For an async stream the result is to be awaited; for a sync one the connection
-    is closed on return, and a thread that is reading it comes to the end of its iteration."""
+    is closed on return, and a thread that is reading it comes to the end of its iteration.
+
+    A stream is ended by the process that began it. In a process that was forked off while it was open nothing is ended
+    and nothing told, as the parent goes on reading from the same connection: a warning is logged, and the id of such a
+    stream is unknown there."""
     try:
         who = Initiator(initiator)
     except ValueError:

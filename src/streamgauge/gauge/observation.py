@@ -4,6 +4,7 @@ It joins recorder, tap, span and the connection's close, and seals exactly once,
 holds no strong reference to anything of the SDK, so that it never keeps a stream alive."""
 
 import inspect
+import logging
 import os
 import threading
 import weakref
@@ -28,6 +29,8 @@ from streamgauge.tap import Tap, finalising, frame_of
 
 if TYPE_CHECKING:
     from streamgauge.gauge.wiring import Gauge
+
+log = logging.getLogger("streamgauge")
 
 _STEPS = {
     Outcome.COMPLETED: Step.COMPLETE,
@@ -172,9 +175,9 @@ class Observation:
 
     @guarded("read")
     def _read_last_frame(self, read: Callable[[Any, Sink], None], within: FrameType, name: str) -> None:
-        frame = within.f_locals.get(name)
-        if frame is not None and self.recorder.error_code is None:
-            read(frame, self.recorder)
+        frame, recorder = within.f_locals.get(name), self.latest.recorder
+        if frame is not None and recorder.error_code is None:
+            read(frame, recorder)
 
     def during_request(self) -> AbstractContextManager[Any]:
         """A block around the request; the span is current in it if the settings ask for that."""
@@ -246,8 +249,12 @@ class Observation:
                 self._gauge.cancelled(self, initiator, now)
 
     def cancel(self, initiator: Initiator) -> Awaitable[None] | None:
-        """Say who ends the stream, and end it; an awaitable is given back when the close is asynchronous."""
+        """Say who ends the stream, and end it; an awaitable is given back when the close is asynchronous.
+
+        A process that was forked off while the stream was open ends nothing: the connection is its parent's.
+        """
         if self._sealed:
+            self._say_whose()
             return None
         self._note_cancel(initiator)
         self._tap.ending = True
@@ -262,6 +269,11 @@ class Observation:
             return None
         response.close()
         return None
+
+    def _say_whose(self) -> None:
+        # a shutdown, and the farewell of TLS or HTTP/2, would end the stream under the parent, which reads on
+        if self.report is None and self._process != os.getpid():
+            log.warning("cancel() in a forked process ends nothing: stream %s is process %d's", self.id, self._process)
 
     def _cancel_iterator(self) -> Awaitable[None] | None:
         iterator = self._iterator() if self._iterator is not None else None

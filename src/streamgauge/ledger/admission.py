@@ -18,6 +18,7 @@ from streamgauge.ledger.errors import (
     DuplicateEffect,
     EffectDenied,
     EffectRefused,
+    Mistaken,
 )
 from streamgauge.ledger.facts import Refused as RefusedFact
 from streamgauge.ledger.identity import key_of
@@ -31,9 +32,16 @@ ANNOUNCE = "announce"
 def admit(
     journal: Journal, wanted: Entry, mode: str, fence_mode: str, source: Source, *, look: bool
 ) -> Entry | EffectRefused:
-    """`look`: whether to look what is known under the key; taken for nothing first, for most keys are new."""
+    """`look`: whether to look what is known under the key, and who else carries the answer; taken for nothing and
+    nobody first, for most keys are new and most answers have one stream.
+    """
+    if look and wanted.stream_ref is not None:
+        journal.lock_carriers(wanted.stream_ref, source.response_id)
     stream = stream_of(journal, wanted, source)
-    wanted = _under_its_response(journal, wanted, stream)
+    others = _others(journal, wanted, stream)
+    if others and not (look or journal.alone):
+        raise Mistaken
+    wanted = _under_its_response(journal, wanted, stream, others)
     earlier = journal.latest(wanted.key) if look else None
     if earlier is not None and earlier.token == wanted.token and earlier.state is EffectState.STARTED:
         return earlier
@@ -43,6 +51,8 @@ def admit(
         _note_refusal(journal, wanted, answer)
     if wanted.stream_ref is not None:
         journal.touch(wanted.stream_ref, wanted.changed_ns)
+    if others and stream is not None and stream.response_id is not None:
+        journal.touch_siblings(stream.ref, stream.response_id, wanted.changed_ns)
     return answer
 
 
@@ -68,14 +78,21 @@ def stream_of(journal: Journal, wanted: Entry, source: Source) -> StreamRow | No
     return stream
 
 
-def _under_its_response(journal: Journal, wanted: Entry, stream: StreamRow | None) -> Entry:
+def _others(journal: Journal, wanted: Entry, stream: StreamRow | None) -> list[str]:
+    """The other streams that carry the answer with the tool call that the effect is for."""
+    if stream is None or stream.response_id is None or wanted.tool_call_id is None:
+        return []
+    return [ref for ref in journal.streams_of(stream.response_id) if ref != stream.ref]
+
+
+def _under_its_response(journal: Journal, wanted: Entry, stream: StreamRow | None, others: list[str]) -> Entry:
     """The same wish may come by the response, and by any stream that carries it: whichever key came first is the key.
 
     A key that the application gave is left alone.
     """
     if stream is None or stream.response_id is None or wanted.tool_call_id is None:
         return wanted
-    sources = (stream.response_id, stream.ref, *journal.streams_of(stream.response_id))
+    sources = (stream.response_id, stream.ref, *others)
     keys = [key_of(source, wanted.tool_call_id, wanted.tool) for source in sources]
     if wanted.key not in keys:
         return wanted

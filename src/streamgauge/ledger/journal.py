@@ -2,7 +2,9 @@
 tell.
 
 Comes in: a connection inside a write transaction. Goes out: rows and facts. Locks are always taken in one order, the
-stream before its effects, so that transactions wait for each other but never in a circle.
+stream before its effects and several streams by their references, so that transactions wait for each other but never in
+a circle. Only a stream whose answer becomes known late locks the others after itself: should two of them meet, the
+database breaks the circle and the write is run again.
 """
 
 import dataclasses
@@ -70,6 +72,24 @@ _NOTES = [
 _OF_STREAM = sa.select(effects).where(effects.c.stream_ref == sa.bindparam("of_ref"))
 _CALLS = sa.select(tool_calls).where(tool_calls.c.stream_ref == sa.bindparam("of_ref"))
 _OWN_CALLS = _CALLS.where(~declared_by_the_answer())
+_CARRIERS = (
+    sa.select(streams.c.ref)
+    .where(
+        streams.c.response_id
+        == sa.func.coalesce(
+            sa.bindparam("of_response", type_=sa.Text),
+            sa.select(streams.c.response_id).where(streams.c.ref == sa.bindparam("of_ref")).scalar_subquery(),
+        )
+    )
+    .order_by(streams.c.ref)
+    .with_for_update()
+)
+_SIBLINGS = (
+    sa.select(streams.c.ref)
+    .where(streams.c.response_id == sa.bindparam("of_response"), streams.c.ref != sa.bindparam("of_ref"))
+    .where(sa.exists().where(tool_calls.c.stream_ref == streams.c.ref))
+    .order_by(streams.c.ref)
+)
 
 
 class Journal:
@@ -110,6 +130,15 @@ class Journal:
         """The stream, locked until the end of the transaction."""
         row = _STREAM.run(self.connection, {"of_ref": ref}).fetchone()
         return None if row is None else stream_from(row)
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else can write meanwhile."""
+        return self.connection.dialect.name == "sqlite"
+
+    def lock_carriers(self, ref: str, response_id: str | None) -> None:
+        """Lock all streams that carry a response, that of the stream `ref` if it is not named."""
+        self.connection.execute(_CARRIERS, {"of_ref": ref, "of_response": response_id}).all()
 
     def streams_of(self, response_id: str) -> list[str]:
         """References of the streams that carry a response."""
@@ -234,6 +263,12 @@ class Journal:
             self._reopen(stream, at_ns)
         else:
             self.record(stream, entries, calls, at_ns, settled=True)
+
+    def touch_siblings(self, ref: str, response_id: str, at_ns: int) -> None:
+        """What the stream `ref` declares changed, and so, maybe, what others that carry its answer still miss."""
+        of = {"of_response": response_id, "of_ref": ref}
+        for sibling in self.connection.execute(_SIBLINGS, of).scalars().all():
+            self.touch(sibling, at_ns)
 
     def _reopen(self, stream: StreamRow, at_ns: int) -> None:
         if not stream.open:

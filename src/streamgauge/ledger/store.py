@@ -213,7 +213,14 @@ def _begin(journal: Journal, stream: StreamRow) -> StreamRow:
         trace = stream.trace or found.trace
         journal.change_stream(stream.ref, begun_ns=begun, trace=trace, response_id=response_id, **mine)
         journal.touch(stream.ref, stream.changed_ns)
+    _learn(journal, found, stream.response_id, stream.changed_ns)
     return found
+
+
+def _learn(journal: Journal, stream: StreamRow, response_id: str | None, at_ns: int) -> None:
+    """Which answer it is that a stream carries: what was done for it is known to all that carry it from now on."""
+    if stream.response_id is None and response_id is not None:
+        journal.touch_siblings(stream.ref, response_id, at_ns)
 
 
 def _stop(
@@ -267,6 +274,7 @@ def _end(
         journal.touch(ref, at_ns)
     else:
         journal.touch(ref, at_ns)
+    _learn(journal, stream, values.get("response_id"), at_ns)
 
 
 def _is_news(stream: StreamRow, outcome: str) -> bool:
@@ -286,15 +294,16 @@ def _observe(journal: Journal, call: ToolCall) -> None:
 
 
 def _adopt(journal: Journal, entry: Entry) -> Entry:
-    if entry.stream_ref is not None:
-        admission.stream_of(journal, entry, Source())
+    stream = admission.stream_of(journal, entry, Source())
     earlier = journal.latest(entry.key)
     if earlier is not None and earlier.token == entry.token:
         return earlier
     adopted = journal.add(entry.evolve(attempt=earlier.attempt + 1 if earlier else 1))
     journal.note("adopted", entry.changed_ns, adopted, detail="ran while the store was away")
-    if entry.stream_ref is not None:
-        journal.touch(entry.stream_ref, entry.changed_ns)
+    if stream is not None:
+        journal.touch(stream.ref, entry.changed_ns)
+    if stream is not None and stream.response_id is not None:
+        journal.touch_siblings(stream.ref, stream.response_id, entry.changed_ns)
     return adopted
 
 
