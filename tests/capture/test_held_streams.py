@@ -56,6 +56,24 @@ def test_stream_left_unread_is_abandoned_after_the_idle_limit_and_continued_as_a
         assert_samples(watch.points(), watch.reports)
 
 
+@pytest.mark.parametrize("surface", PLAIN, ids=str)
+def test_stream_that_was_given_up_is_let_go_of_when_it_is_cancelled_after_all(
+    clients: dict[str, Any], surface: Surface
+) -> None:
+    client, clock = clients[surface.sdk], TickingClock()
+    with watching(client=client.with_options(), clock=clock) as watch:
+        trial = Trial(surface, client)
+        stream = trial.open()
+        trial.read(stream, 4)
+        clock.turn(301)
+        watch.gauge.look_around()
+        watch.one(Outcome.ABANDONED)
+        assert not stream.response.is_closed
+        streamgauge.cancel(stream)
+        assert stream.response.is_closed
+        watch.one(Outcome.ABANDONED)
+
+
 @pytest.mark.parametrize("fault", ["healthy", "missing_finish_reason"])
 def test_end_marker_of_a_stream_that_is_read_on_reaches_the_half_that_goes_on(
     clients: dict[str, Any], fault: str

@@ -251,12 +251,14 @@ class Observation:
     def cancel(self, initiator: Initiator) -> Awaitable[None] | None:
         """Say who ends the stream, and end it; an awaitable is given back when the close is asynchronous.
 
-        A process that was forked off while the stream was open ends nothing: the connection is its parent's.
+        One that was given up as abandoned is still let go of. A process that was forked off while the stream was open
+        ends nothing: the connection is its parent's.
         """
-        if self._sealed:
+        if self._process != os.getpid():
             self._say_whose()
             return None
-        self._note_cancel(initiator)
+        if not self._sealed:
+            self._note_cancel(initiator)
         self._tap.ending = True
         response = self._response() if self._response is not None else None
         if response is None:
@@ -272,7 +274,7 @@ class Observation:
 
     def _say_whose(self) -> None:
         # a shutdown, and the farewell of TLS or HTTP/2, would end the stream under the parent, which reads on
-        if self.report is None and self._process != os.getpid():
+        if self.report is None:
             log.warning("cancel() in a forked process ends nothing: stream %s is process %d's", self.id, self._process)
 
     def _cancel_iterator(self) -> Awaitable[None] | None:
