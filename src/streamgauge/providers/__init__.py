@@ -159,16 +159,17 @@ def clean_code(value: object) -> str | None:
 class View:
     """Attribute reads on a dict or a foreign object that never fail: what is missing or null is None."""
 
-    __slots__ = ("_of",)
+    __slots__ = ("_is_dict", "_of")
 
     def __init__(self, of: Any) -> None:
         self._of = of
+        self._is_dict = isinstance(of, Mapping)
 
     def __getattr__(self, name: str) -> Any:
         of = self._of
         if name == "__pydantic_extra__":
-            return of if isinstance(of, Mapping) else getattr(of, name, None)  # a dict has no fields: all is extra
-        return viewed(of.get(name) if isinstance(of, Mapping) else getattr(of, name, None))
+            return of if self._is_dict else getattr(of, name, None)  # a dict has no fields: all is extra
+        return viewed(of.get(name) if self._is_dict else getattr(of, name, None))
 
 
 def viewed(value: Any) -> Any:

@@ -33,6 +33,7 @@ _CLIENTS = {
     "AsyncBedrockOpenAI": "aws.bedrock",
 }
 _DONE = "[DONE]"
+_NOTHING = View({})
 _PARAMETERS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "temperature", "top_p", "n")
 
 
@@ -42,7 +43,7 @@ def chat_reader() -> Reader:
     tool: object = None
 
     def read(chunk: Any, sink: Sink) -> str | None:
-        nonlocal seen
+        nonlocal seen, tool
         if not seen:
             seen = True
             _identify(chunk, sink)
@@ -52,21 +53,26 @@ def chat_reader() -> Reader:
             ending = choice.__dict__
             delta = ending["delta"]
             said = delta.__dict__
-            more = said["tool_calls"] or said["refusal"] or delta.__pydantic_extra__
-            if not (more or ending["finish_reason"] or ending["index"] or fields["usage"]):
-                text: str | None = said["content"]
-                return text
+            calls, extra = said["tool_calls"], delta.__pydantic_extra__
+            text: str | None = said["content"]
+            more = said["refusal"] or ending["finish_reason"] or ending["index"] or fields["usage"]
         except (AttributeError, KeyError, TypeError, ValueError):
-            pass  # a dict, no choice or several: read with more patience
-        patiently(viewed(chunk), sink)
-        return None
+            more = True  # a dict, no choice or several
+        if more or (text and (calls or extra)):
+            patiently(viewed(chunk), sink)
+            return None
+        if calls:
+            tool = _chat_tools(calls, 0, tool, sink)
+        if extra:
+            _chat_extra(extra, sink)
+        return text
 
     def patiently(chunk: Any, sink: Sink) -> None:
         nonlocal tool
         if chunk.usage is not None:
             _chat_usage(chunk.usage, sink)
         for choice in chunk.choices or ():
-            tool = _chat_choice(choice, choice.delta or View({}), tool, sink)
+            tool = _chat_choice(choice, choice.delta or _NOTHING, tool, sink)
 
     return read
 
@@ -121,19 +127,20 @@ def _chat_tools(calls: Any, choice: int, open_key: object, sink: Sink) -> object
     for call in calls:
         call = viewed(call)
         key = (choice, call.index or 0)
-        function = call.function or View({})
+        function = call.function or _NOTHING
         if key != open_key and open_key is not None:
             sink.tool_call_end(open_key)
         if key != open_key or (call.id and function.name):
             sink.tool_call(key, call.id, function.name)
         open_key = key
-        if function.arguments:
-            sink.tool_arguments(key, function.arguments)
+        arguments = function.arguments
+        if arguments:
+            sink.tool_arguments(key, arguments)
     return open_key
 
 
 def _chat_usage(usage: Any, sink: Sink) -> None:
-    prompt, completion = usage.prompt_tokens_details or View({}), usage.completion_tokens_details or View({})
+    prompt, completion = usage.prompt_tokens_details or _NOTHING, usage.completion_tokens_details or _NOTHING
     sink.usage(
         Usage(
             _count(usage.prompt_tokens),
@@ -259,10 +266,10 @@ def _begun(chunk: Any, sink: Sink) -> None:
 
 
 def _ended(chunk: Any, sink: Sink) -> None:
-    response = viewed(chunk.response) or View({})
+    response = viewed(chunk.response) or _NOTHING
     _identify(response, sink)
     _responses_usage(response.usage, sink)
-    details = response.incomplete_details or View({})
+    details = response.incomplete_details or _NOTHING
     sink.finish(
         0, {"max_output_tokens": "length"}.get(details.reason, details.reason) or _text(response.status) or "stop"
     )
@@ -270,10 +277,10 @@ def _ended(chunk: Any, sink: Sink) -> None:
 
 
 def _failed(chunk: Any, sink: Sink) -> None:
-    response = viewed(chunk.response) or View({})
+    response = viewed(chunk.response) or _NOTHING
     _identify(response, sink)
     _responses_usage(response.usage, sink)
-    error = response.error or View({})
+    error = response.error or _NOTHING
     sink.error(clean_code(error.code) or "response_failed", "failed")
 
 
@@ -284,7 +291,7 @@ def _cancelled(chunk: Any, sink: Sink) -> None:
 
 def _error(chunk: Any, sink: Sink) -> None:
     view = viewed(chunk)
-    inner = view.error or View({})
+    inner = view.error or _NOTHING
     sink.error(clean_code(view.code) or clean_code(inner.code) or clean_code(inner.type) or "error", "error")
 
 
@@ -302,7 +309,7 @@ def _swallowed_error(frame: Any, sink: Sink) -> None:
 def _responses_usage(usage: Any, sink: Sink) -> None:
     if usage is None:
         return
-    inputs, outputs = usage.input_tokens_details or View({}), usage.output_tokens_details or View({})
+    inputs, outputs = usage.input_tokens_details or _NOTHING, usage.output_tokens_details or _NOTHING
     sink.usage(
         Usage(
             _count(usage.input_tokens),

@@ -101,9 +101,11 @@ class Intake(ABC):
 
     def single(self, chunk: Any, piece: str | None) -> None:
         """Account for the chunk at hand, which is not just more of the same text."""
-        self.settle()
-        asked, now = self.moments[-2:]
-        self.moments.clear()
+        if self.pieces:
+            self.settle()
+        moments = self.moments
+        asked, now = moments[-2], moments[-1]
+        moments.clear()
         since, self._asked, self._now = self._now, asked, now
         if self._heir is not None:
             self._heir(chunk, asked, now)

@@ -245,7 +245,8 @@ class Recorder(Intake):
         self._read_on([piece], piece)
 
     def _content(self, size: int) -> None:
-        self.settle()
+        if self.pieces:
+            self.settle()
         self._told += size
         self._content_chunks += 1
         self._last = self.now
