@@ -25,8 +25,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from streamgauge.ledger.ledger import Ledger
-from streamgauge.ledger.prepared import values_of
 from streamgauge.ledger.tables import effects
+from streamgauge.ledger.writing import row_of
 
 ROUNDS = 5
 Work = Callable[[float], tuple[int, float]]
@@ -126,7 +126,7 @@ def fill(ledger: Ledger, count: int) -> None:
     """So many entries, one in ten of them unknown."""
     with ledger.effect("send", key="model") as execution:
         pass
-    row = values_of(execution.entry)
+    row = row_of(execution.entry)
 
     def insert(connection: sa.Connection) -> None:
         for start in range(0, count, 5000):
