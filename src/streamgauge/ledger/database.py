@@ -22,7 +22,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from streamgauge.errors import LedgerError
 from streamgauge.ledger import migrations
 from streamgauge.ledger.errors import EffectInputError, Mistaken, StoreUnavailable
-from streamgauge.ledger.writing import Changes, apply, joined
+from streamgauge.ledger.writing import Changes, joined, write_on_postgresql, write_on_sqlite
 
 T = TypeVar("T")
 Operation = Callable[[sa.Connection], T]
@@ -342,7 +342,7 @@ def _transact(connection: sa.Connection, batch: list[_Ticket]) -> None:
     """
     driver: Any = connection.connection.driver_connection
     driver.execute("BEGIN IMMEDIATE")
-    if not _performed_together(connection, batch):
+    if not _performed_together(connection, driver, batch):
         driver.execute("ROLLBACK")
         if len(batch) > 1:
             driver.execute("BEGIN IMMEDIATE")
@@ -353,25 +353,25 @@ def _transact(connection: sa.Connection, batch: list[_Ticket]) -> None:
         connection.commit()
 
 
-def _performed_together(connection: sa.Connection, batch: list[_Ticket]) -> bool:
+def _performed_together(connection: sa.Connection, driver: Any, batch: list[_Ticket]) -> bool:
     """Whether everything was done, the changes of all as one; False if anything was refused."""
     posted = [ticket for ticket in batch if isinstance(ticket.operation, Changes)]
     if len(posted) < 2:
-        return all(_performed(connection, ticket) for ticket in batch)
+        return all(_performed(connection, driver, ticket) for ticket in batch)
     try:
-        apply(connection, joined(ticket.operation for ticket in posted))
+        write_on_sqlite(driver, joined(ticket.operation for ticket in posted))
     except Mistaken:
         return False
-    return all(_performed(connection, ticket) for ticket in batch if ticket not in posted)
+    return all(_performed(connection, driver, ticket) for ticket in batch if ticket not in posted)
 
 
-def _performed(connection: sa.Connection, ticket: _Ticket) -> bool:
+def _performed(connection: sa.Connection, driver: Any, ticket: _Ticket) -> bool:
     """Whether the operation was done; False if it was refused."""
     operation = ticket.operation
     try:
         ticket.error = None
         if isinstance(operation, Changes):
-            apply(connection, operation)
+            write_on_sqlite(driver, operation)
         else:
             ticket.result = operation(connection)
     except LedgerError as error:
@@ -385,7 +385,7 @@ def _perform_apart(connection: sa.Connection, driver: Any, ticket: _Ticket) -> N
     Only when one was refused: savepoints are half of all statements, and each lets go of the interpreter's lock.
     """
     driver.execute("SAVEPOINT operation")
-    if not _performed(connection, ticket):
+    if not _performed(connection, driver, ticket):
         driver.execute("ROLLBACK TO operation")
     driver.execute("RELEASE operation")
 
@@ -398,7 +398,7 @@ def _post(connection: sa.Connection, batch: list[_Ticket]) -> None:
     driver: Any = connection.connection.driver_connection
     driver.autocommit = True
     try:
-        apply(connection, joined(ticket.operation for ticket in batch))
+        write_on_postgresql(driver, joined(ticket.operation for ticket in batch))
     except (driver.Error, Mistaken) as error:
         if driver.closed or driver.broken:
             raise

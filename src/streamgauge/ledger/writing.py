@@ -6,7 +6,7 @@ effect to be on disk waits for this, twice per effect; SQLAlchemy's own executio
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -44,7 +44,7 @@ def joined(several: Iterable[Changes]) -> Changes:
 
 def apply(connection: sa.Connection, changes: Changes) -> None:
     """Write all of it; raises `Mistaken` where an entry is there already, or is not what it was known as."""
-    write = _on_sqlite if connection.dialect.name == "sqlite" else _on_postgresql
+    write = write_on_sqlite if connection.dialect.name == "sqlite" else write_on_postgresql
     write(connection.connection.driver_connection, changes)
 
 
@@ -56,26 +56,25 @@ def row_of(entry: Entry) -> Row:
 # SQLite: rows with the same columns go down in one call of the driver
 
 
-def _on_sqlite(driver: Any, changes: Changes) -> None:
-    cursor = driver.cursor()
-    for names, rows in _by_columns(map(_plain, map(row_of, changes.added))):
-        _run(cursor, _insert(names), rows)
-    for names, rows in _by_columns(_plain(_moved(*both)) for both in changes.moved):
-        _run(cursor, _update(names), rows)
-    if changes.noted:
-        cursor.executemany(_NOTE, [tuple(note.values()) for note in changes.noted])
+def write_on_sqlite(driver: Any, changes: Changes) -> None:
+    """`apply`, through the driver's own connection."""
+    for names, rows in _by_columns([row_of(entry) for entry in changes.added]):
+        _run(driver, _insert(names), rows)
+    for names, rows in _by_columns([_moved(*both) for both in changes.moved]):
+        _run(driver, _update(names), rows)
+    driver.executemany(_NOTE, [tuple(note.values()) for note in changes.noted])
 
 
-def _by_columns(rows: Iterable[Row]) -> Iterable[tuple[tuple[str, ...], list[tuple[Any, ...]]]]:
+def _by_columns(rows: list[Row]) -> Iterable[tuple[tuple[str, ...], list[tuple[Any, ...]]]]:
     groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
     for row in rows:
+        _make_plain(row)
         groups.setdefault(tuple(row), []).append(tuple(row.values()))
     return groups.items()
 
 
-def _run(cursor: Any, sql: str, rows: Sequence[object]) -> None:
-    cursor.executemany(sql, rows)
-    if cursor.rowcount != len(rows):
+def _run(driver: Any, sql: str, rows: list[tuple[Any, ...]]) -> None:
+    if driver.executemany(sql, rows).rowcount != len(rows):
         raise Mistaken
 
 
@@ -97,11 +96,10 @@ _FORMS: tuple[tuple[str, Callable[[Any], object]], ...] = (
 """Columns that the driver of SQLite does not take, or takes slowly, as they are."""
 
 
-def _plain(row: Row) -> Row:
+def _make_plain(row: Row) -> None:
     for name, form in _FORMS:
         if row.get(name) is not None:
             row[name] = form(row[name])
-    return row
 
 
 @lru_cache(maxsize=256)
@@ -124,7 +122,8 @@ _NOTE = f"INSERT INTO {history.name} ({', '.join(_NOTED)}) VALUES ({', '.join('?
 # PostgreSQL: everything goes down as JSON in one statement, which is one round trip and is planned once per connection
 
 
-def _on_postgresql(driver: Any, changes: Changes) -> None:
+def write_on_postgresql(driver: Any, changes: Changes) -> None:
+    """`apply`, through the driver's own connection."""
     statements = list(_statements(changes))
     try:
         with driver.transaction() if len(statements) > 1 else nullcontext():
