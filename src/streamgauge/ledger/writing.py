@@ -53,6 +53,12 @@ def row_of(entry: Entry) -> Row:
     return {name: value for name, value in vars(entry).items() if value is not None}
 
 
+def changed(known: Entry, entry: Entry) -> Row:
+    """The columns in which an entry is not what it was; never none."""
+    before = vars(known)
+    return {name: value for name, value in vars(entry).items() if value is not before[name]} or {"state": entry.state}
+
+
 # SQLite: rows with the same columns go down in one call of the driver
 
 
@@ -80,10 +86,8 @@ def _run(driver: Any, sql: str, rows: list[tuple[Any, ...]]) -> None:
 
 def _moved(known: Entry, entry: Entry) -> Row:
     """The columns that change, then what the entry is known as."""
-    before = vars(known)
-    changed = {name: value for name, value in vars(entry).items() if value is not before[name]}
     known_as = {"of_key": known.key, "of_attempt": known.attempt, "of_state": str(known.state), "of_token": known.token}
-    return (changed or {"state": entry.state}) | known_as
+    return changed(known, entry) | known_as
 
 
 _FORMS: tuple[tuple[str, Callable[[Any], object]], ...] = (
@@ -127,23 +131,28 @@ def write_on_postgresql(driver: Any, changes: Changes) -> None:
     statements = list(_statements(changes))
     try:
         with driver.transaction() if len(statements) > 1 else nullcontext():
-            for values in statements:
-                driver.execute(_ALL, values)
+            for sql, values in statements:
+                driver.execute(sql, values)
     except Exception as error:
         if getattr(error, "sqlstate", None) == _DIVISION_BY_ZERO:
             raise Mistaken from error
         raise
 
 
-def _statements(changes: Changes) -> Iterator[tuple[str, str, str, str, int]]:
-    """Values of `_ALL`. Entries that are known in different states, which is rare, take a statement each."""
-    groups: dict[str, list[Row]] = {}
-    for known, entry in changes.moved:
-        groups.setdefault(str(known.state), []).append(row_of(entry))
+def _statements(changes: Changes) -> Iterator[tuple[str, Row]]:
+    """One; more, which is rare, if entries are known in different states, or different columns of them change."""
     added, noted = [row_of(entry) for entry in changes.added], changes.noted
-    for state, moved in (groups or {"": []}).items():
-        yield _json(added), _json(moved), state, json.dumps(noted), len(added) + len(moved)
+    for (state, *names), moved in _by_change(changes.moved).items() or [(("",), [])]:
+        values = {"added": _json(added), "moved": _json(moved), "state": state, "noted": json.dumps(noted)}
+        yield _statement(tuple(names)), values | {"rows": len(added) + len(moved)}
         added, noted = [], []
+
+
+def _by_change(moved: list[tuple[Entry, Entry]]) -> dict[tuple[str, ...], list[Row]]:
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for known, entry in moved:
+        groups.setdefault((str(known.state), *changed(known, entry)), []).append(row_of(entry))
+    return groups
 
 
 def _json(rows: list[Row]) -> str:
@@ -151,22 +160,29 @@ def _json(rows: list[Row]) -> str:
     return json.dumps(sorted(rows, key=itemgetter("key")))
 
 
+@lru_cache(maxsize=256)
+def _statement(names: tuple[str, ...]) -> str:
+    """Writes all, and `names` of what is moved; the wrong number of rows is an error, for then nothing may stay."""
+    parts, done = [_ADDED, _LINES], "(SELECT count(*) FROM added)"
+    if names:
+        parts.append(_MOVED.format(changes=", ".join(f"{name} = excluded.{name}" for name in names)))
+        done += " + (SELECT count(*) FROM moved WHERE xmax <> 0)"
+    return f"WITH {', '.join(parts)} SELECT 1 / ({done} = %(rows)s)::int"
+
+
 _DIVISION_BY_ZERO = "22012"
-_MAY_CHANGE = [column.name for column in effects.columns if not column.primary_key]
-_ALL = f"""
-WITH added AS (
-    INSERT INTO {effects.name} SELECT * FROM json_populate_recordset(NULL::{effects.name}, %s)
+_ADDED = f"""added AS (
+    INSERT INTO {effects.name} SELECT * FROM json_populate_recordset(NULL::{effects.name}, %(added)s)
     ON CONFLICT DO NOTHING RETURNING 1
-), moved AS (
-    INSERT INTO {effects.name} AS known SELECT * FROM json_populate_recordset(NULL::{effects.name}, %s)
-    ON CONFLICT (key, attempt) DO UPDATE
-    SET ({", ".join(_MAY_CHANGE)}) = ROW ({", ".join(f"excluded.{name}" for name in _MAY_CHANGE)})
-    WHERE known.state = %s AND known.token = excluded.token RETURNING known.xmax
-), noted AS (
+)"""  # noqa: S608
+_MOVED = f"""moved AS (
+    INSERT INTO {effects.name} AS known SELECT * FROM json_populate_recordset(NULL::{effects.name}, %(moved)s)
+    ON CONFLICT (key, attempt) DO UPDATE SET {{changes}}
+    WHERE known.state = %(state)s AND known.token = excluded.token RETURNING known.xmax
+)"""  # noqa: S608
+"""An insert that meets the entry it is for, which is what `xmax` says: an update joined to JSON may be planned as a
+scan of the whole table, and its plan is kept."""
+_LINES = f"""noted AS (
     INSERT INTO {history.name} ({", ".join(_NOTED)})
-    SELECT {", ".join(_NOTED)} FROM json_populate_recordset(NULL::{history.name}, %s)
-)
-SELECT 1 / ((SELECT count(*) FROM added) + (SELECT count(*) FROM moved WHERE xmax <> 0) = %s)::int
-"""  # noqa: S608
-"""What is moved is an insert that meets the entry it is for (`xmax` says that it did): an update joined to the JSON
-could be planned as a scan of the whole table. A count that is wrong is an error, for then nothing may stay written."""
+    SELECT {", ".join(_NOTED)} FROM json_populate_recordset(NULL::{history.name}, %(noted)s)
+)"""  # noqa: S608
