@@ -54,6 +54,7 @@ class Journal:
         self._notes: list[dict[str, Any]] = []
         self._new: dict[tuple[str, int], Entry] = {}
         self._changed: dict[tuple[str, int], tuple[Entry, Entry]] = {}
+        self._locked: dict[str, StreamRow] = {}
 
     @property
     def connection(self) -> sa.Connection:
@@ -77,9 +78,13 @@ class Journal:
         return next((entry for entry in entries if entry.token == token), None)
 
     def stream(self, ref: str) -> StreamRow | None:
-        """The stream, locked until the end of the transaction."""
-        row = _STREAM.run(self.connection, {"of_ref": ref}).fetchone()
-        return None if row is None else stream_from(row)
+        """The stream, locked until the end of the transaction; looked at again only after it was changed here."""
+        if ref not in self._locked:
+            row = _STREAM.run(self.connection, {"of_ref": ref}).fetchone()
+            if row is None:
+                return None
+            self._locked[ref] = stream_from(row)
+        return self._locked[ref]
 
     def streams_of(self, response_id: str) -> list[str]:
         """References of the streams that carry a response."""
@@ -100,6 +105,7 @@ class Journal:
 
     def change_stream(self, ref: str, **values: Any) -> None:
         """Write columns of a stream at once."""
+        self._locked.pop(ref, None)
         self.connection.execute(sa.update(streams).where(streams.c.ref == ref).values(**values))
 
     def add(self, entry: Entry) -> Entry:
