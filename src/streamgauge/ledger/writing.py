@@ -38,6 +38,8 @@ class Changes:
 def joined(several: Iterable[Changes]) -> Changes:
     """The changes of several transactions as those of one."""
     every = list(several)
+    if len(every) == 1:
+        return every[0]
     added, moved, noted = ([getattr(one, kind) for one in every] for kind in ("added", "moved", "noted"))
     return Changes(list(chain(*added)), list(chain(*moved)), list(chain(*noted)))
 
