@@ -209,7 +209,7 @@ def main() -> None:
         return
     for name, numbers in results.items():
         print(f"{name:34}", "  ".join(f"{key.replace('_', ' ')} {value}" for key, value in numbers.items()))
-    print("An effect is two durable commits, one after the other: 0.5 per bare commit is the most of a lone thread.")
+    print("An effect is two durable commits, one after the other: a lone thread has at most about 0.5 per bare commit.")
 
 
 if __name__ == "__main__":

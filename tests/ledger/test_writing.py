@@ -77,7 +77,7 @@ def test_only_what_changes_is_written(opened: Ledger, write: Callable[[Ledger, C
 
 
 def test_whose_changes_are_wrong_is_told_so_and_those_who_shared_the_commit_are_not(opened: Ledger) -> None:
-    errors = []
+    errors: list[str] = []
 
     def write(key: str) -> None:
         try:
