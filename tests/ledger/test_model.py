@@ -277,7 +277,8 @@ class Books(RuleBasedStateMachine):
         self.clock.turn(LEASE + BACKOFF + 1)
         self.model.now += LEASE + BACKOFF + 1
         self.ledger.reconcile()
-        running = {entry.key for entry in self.ledger.entries() if entry.token in self.ledger._in_flight}
+        in_flight = self.ledger._in_flight  # may still name an attempt that ended after another process took over
+        running = {e.key for e in self.ledger.entries() if e.token in in_flight and not e.settled}
         for key, state in self.model.state.items():
             if self.model.overdue(key):
                 self.model.state[key] = "expired"

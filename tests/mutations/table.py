@@ -937,6 +937,48 @@ REPETITION = (
     ),
 )
 
+WRITING = "tests/ledger/test_writing.py::"
+WRITTEN_WITHOUT_LOOKING = (
+    row(
+        "ledger: SQLite tells of an entry that is not what it was taken for",
+        edit(
+            "ledger/writing.py",
+            "    if driver.executemany(sql, rows).rowcount != len(rows):",
+            "    if not driver.executemany(sql, rows):",
+        ),
+        f"{WRITING}test_nothing_is_written_of_an_entry_that_is_not_what_it_was_taken_for",
+        f"{WRITING}test_whose_changes_are_wrong_is_told_so_and_those_who_shared_the_commit_are_not",
+    ),
+    row(
+        "ledger: PostgreSQL tells of an entry that is not what it was taken for",
+        edit("ledger/writing.py", "SELECT 1 / ({done} = %(rows)s)::int", "SELECT {done} = %(rows)s"),
+        f"{WRITING}test_nothing_is_written_of_an_entry_that_is_not_what_it_was_taken_for",
+        f"{WRITING}test_whose_changes_are_wrong_is_told_so_and_those_who_shared_the_commit_are_not",
+    ),
+    row(
+        "ledger: PostgreSQL adds no entry where one was to be moved",
+        edit("ledger/writing.py", " FROM moved WHERE xmax <> 0)", " FROM moved)"),
+        f"{WRITING}test_nothing_is_written_of_an_entry_that_is_not_what_it_was_taken_for",
+    ),
+    row(
+        "ledger: nobody writes the outcome of somebody else's execution",
+        edit("ledger/writing.py", " AND known.token = excluded.token", ""),
+        edit("ledger/writing.py", " AND token = ?", " AND ? <> ''"),
+        f"{WRITING}test_nothing_is_written_of_an_entry_that_is_not_what_it_was_taken_for",
+    ),
+    row(
+        "ledger: only what changes is written",
+        edit("ledger/writing.py", " if value is not before[name]}", " if value is not before}"),
+        f"{WRITING}test_only_what_changes_is_written",
+    ),
+    row(
+        "ledger: a stream that was changed is looked at again",
+        edit("ledger/journal.py", "        self._locked.pop(ref, None)\n", ""),
+        "tests/ledger/test_verdict.py::test_the_record_is_written_when_all_is_settled_and_again_when_something_changes",
+        "tests/ledger/test_fence.py::test_a_fence_that_only_warns_lets_it_start_and_says_so",
+    ),
+)
+
 TABLE = (
     *EXIT_PATHS,
     *HELPERS,
@@ -947,4 +989,5 @@ TABLE = (
     *PROPERTIES,
     *OTHER_SOFTWARE,
     *REPETITION,
+    *WRITTEN_WITHOUT_LOOKING,
 )

@@ -67,12 +67,10 @@ class Bookkeeper:
         if self._settings.tools is not None and tool not in self._settings.tools and compensates is None:
             raise UnknownTool(tool, "entry in the setting 'tools'", self._settings.tools)
         now = self._stamps.now()
-        return Entry(
+        return _BLANK.evolve(
             key=key,
-            attempt=1,
             tool=tool,
             kind=tool_class.kind,
-            state=EffectState.INTENDED,
             args_hash=identity.args_hash(tool, args),
             args_view=identity.view(tool, args, show),
             token=token,
@@ -162,6 +160,10 @@ class Bookkeeper:
             self._owe(what, None, write, trouble)
             if self._settings.on_store_failure == "refuse":
                 raise
+
+
+_BLANK = Entry("", 1, "", "", EffectState.INTENDED, "", "", 0, 0)
+"""What every draft is a copy of."""
 
 
 def _stamped(wanted: Entry, now: int, mode: str, policy: Policy) -> Entry:

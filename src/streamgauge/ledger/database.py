@@ -12,8 +12,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -23,7 +22,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from streamgauge.errors import LedgerError
 from streamgauge.ledger import migrations
 from streamgauge.ledger.errors import EffectInputError, Mistaken, StoreUnavailable
-from streamgauge.ledger.prepared import Write, apply
+from streamgauge.ledger.writing import Changes, joined, write_on_postgresql, write_on_sqlite
 
 T = TypeVar("T")
 Operation = Callable[[sa.Connection], T]
@@ -122,10 +121,9 @@ class Database:
             return result
         return self._guarded(lambda: self._transaction(operation))
 
-    def post(self, writes: Sequence[Write]) -> None:
-        """Run `writes`, all or none; when this returns, they are on disk. Raises `Mistaken`."""
-        operation = writes if self.dialect == "postgresql" else partial(apply, writes=writes)
-        self._guarded(lambda: min(self._doors, key=GroupCommit.crowd).run(operation))
+    def post(self, changes: Changes) -> None:
+        """Write `changes`, all or none; when this returns, they are on disk. Raises `Mistaken`."""
+        self._guarded(lambda: min(self._doors, key=GroupCommit.crowd).run(changes))
 
     def _transaction(self, operation: Operation[T]) -> T:
         with self._engine.begin() as connection:
@@ -338,13 +336,13 @@ class GroupCommit:
 
 
 def _transact(connection: sa.Connection, batch: list[_Ticket]) -> None:
-    """Whole operations in one transaction of SQLite.
+    """Changes and whole operations in one transaction of SQLite.
 
     Begin and commit go to the driver itself; SQLAlchemy's own begin, if an operation causes it, finds a transaction.
     """
     driver: Any = connection.connection.driver_connection
     driver.execute("BEGIN IMMEDIATE")
-    if not all(_performed(connection, ticket) for ticket in batch):
+    if not _performed_together(connection, driver, batch):
         driver.execute("ROLLBACK")
         if len(batch) > 1:
             driver.execute("BEGIN IMMEDIATE")
@@ -355,10 +353,27 @@ def _transact(connection: sa.Connection, batch: list[_Ticket]) -> None:
         connection.commit()
 
 
-def _performed(connection: sa.Connection, ticket: _Ticket) -> bool:
-    """Whether the operation was done; False if it was refused."""
+def _performed_together(connection: sa.Connection, driver: Any, batch: list[_Ticket]) -> bool:
+    """Whether everything was done, the changes of all as one; False if anything was refused."""
+    posted = [ticket for ticket in batch if isinstance(ticket.operation, Changes)]
+    if len(posted) < 2:
+        return all(_performed(connection, driver, ticket) for ticket in batch)
     try:
-        ticket.error, ticket.result = None, ticket.operation(connection)
+        write_on_sqlite(driver, joined(ticket.operation for ticket in posted))
+    except Mistaken:
+        return False
+    return all(_performed(connection, driver, ticket) for ticket in batch if ticket not in posted)
+
+
+def _performed(connection: sa.Connection, driver: Any, ticket: _Ticket) -> bool:
+    """Whether the operation was done; False if it was refused."""
+    operation = ticket.operation
+    try:
+        ticket.error = None
+        if isinstance(operation, Changes):
+            write_on_sqlite(driver, operation)
+        else:
+            ticket.result = operation(connection)
     except LedgerError as error:
         ticket.error = error
     return ticket.error is None
@@ -370,45 +385,28 @@ def _perform_apart(connection: sa.Connection, driver: Any, ticket: _Ticket) -> N
     Only when one was refused: savepoints are half of all statements, and each lets go of the interpreter's lock.
     """
     driver.execute("SAVEPOINT operation")
-    if not _performed(connection, ticket):
+    if not _performed(connection, driver, ticket):
         driver.execute("ROLLBACK TO operation")
     driver.execute("RELEASE operation")
 
 
 def _post(connection: sa.Connection, batch: list[_Ticket]) -> None:
-    """Writes that wait for no answer, in one round trip to PostgreSQL.
+    """Changes that wait for no answer, in one round trip to PostgreSQL, which is one transaction.
 
-    Outside a transaction block what is sent at once is one transaction. If it fails, each operation goes alone, to
-    learn whose fault it was. They go in the order of their keys: two processes wait for each other, never in a circle.
+    If it fails, each goes alone, to learn whose fault it was.
     """
     driver: Any = connection.connection.driver_connection
     driver.autocommit = True
-    writes = sorted((ticket.operation for ticket in batch), key=lambda writes: str(writes[0][1].get("key", "")))
     try:
-        _send(connection, driver, [write for writes_ in writes for write in writes_])
-    except driver.Error as error:
+        write_on_postgresql(driver, joined(ticket.operation for ticket in batch))
+    except (driver.Error, Mistaken) as error:
         if driver.closed or driver.broken:
             raise
         if len(batch) > 1:
             for ticket in batch:
                 _post(connection, [ticket])
         else:
-            batch[0].error = Mistaken() if getattr(error, "sqlstate", None) in _NOT_AS_KNOWN else error
-
-
-def _send(connection: sa.Connection, driver: Any, writes: Sequence[Write]) -> None:
-    """As one text: each statement of its own would cost the driver several times as much, and the lock of the
-    interpreter, for which everybody waits here.
-    """
-    from psycopg import ClientCursor  # who has only SQLite has no psycopg
-
-    cursor: Any = ClientCursor(driver)
-    texts = (cursor.mogrify(*statement.strictly(connection, values)) for statement, values in writes)
-    cursor.execute("; ".join(texts), prepare=False)
-
-
-_NOT_AS_KNOWN = frozenset({"23505", "22012"})
-"""A row that is there already, and the division by the number of rows that are not there."""
+            batch[0].error = error
 
 
 _opened: "weakref.WeakSet[Database]" = weakref.WeakSet()

@@ -4,7 +4,6 @@ Comes in: a declaration, a function or a block. Goes out: an `Execution` that wa
 block ran.
 """
 
-import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Mapping
@@ -14,7 +13,7 @@ from typing import Any, TypeVar
 
 from streamgauge.ledger.entry import Entry
 from streamgauge.ledger.errors import DuplicateEffect, EffectInputError
-from streamgauge.ledger.execution import Books, Declaration, Execution, Proof, pick
+from streamgauge.ledger.execution import Books, Call, Declaration, Execution, Proof, pick
 from streamgauge.ledger.identity import tool_name
 from streamgauge.ledger.offload import offload
 from streamgauge.ledger.policy import Policy, tool_class
@@ -50,13 +49,16 @@ class Effect:
         wrap = bound.async_wrapper if inspect.iscoroutinefunction(function) else bound.sync_wrapper
         return wrap()  # type: ignore[return-value]
 
-    def execution(self, tool: str | None = None, **changes: Any) -> Execution:
-        """A new execution, checked but not begun."""
-        books = self._find_books()
-        name = tool_name(tool or self._declared.tool)
+    def execution(self, tool: str | None = None, call: Call | None = None) -> Execution:
+        """A new execution, checked but not begun.
+
+        `tool` and `call`: what a decorated function knows of this call of it.
+        """
+        books, declared = self._find_books(), self._declared
+        name = tool or tool_name(declared.tool)
         if self._compensate is not None:
             books.compensate(name, self._compensate)
-        return Execution(books, dataclasses.replace(self._declared, **changes), name)
+        return Execution(books, declared, name, call or Call.declared(declared))
 
     def __enter__(self) -> Execution:
         execution = self._prepare()
@@ -115,6 +117,7 @@ class _Bound:
         self._signature = signature
         self._tool = tool
         self._declared = effect._declared
+        self._names = _positional(signature)
         self._plumbing = {
             name
             for name in (
@@ -178,19 +181,21 @@ class _Bound:
     def _prepare(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Execution:
         bound = self._bind(args, kwargs)
         declared, tool = self._declared, self._tool
-        return self._effect.execution(
-            tool,
+        call = Call(
             key=pick(bound, declared.key_arg, declared.key, tool),
             stream=pick(bound, declared.stream_arg, declared.stream, tool),
             tool_call=pick(bound, declared.tool_call_arg, declared.tool_call, tool),
             args={name: value for name, value in bound.items() if name not in self._plumbing},
         )
+        return self._effect.execution(tool, call)
 
     def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The call's arguments by name.
 
         A call that does not fit raises its TypeError here, before anything is dispatched.
         """
+        if len(args) == len(self._names) and not kwargs and self._declared.offer_key_as is None:
+            return dict(zip(self._names, args, strict=True))
         offered = {} if self._declared.offer_key_as is None else {self._declared.offer_key_as: ""}
         bound = self._signature.bind(*args, **{**kwargs, **offered})
         bound.apply_defaults()
@@ -205,6 +210,12 @@ class _Bound:
         if self._declared.on_duplicate == "result" and entry is not None and entry.meaning is Meaning.STANDS:
             return entry.result
         raise duplicate
+
+
+def _positional(signature: inspect.Signature) -> tuple[str, ...]:
+    """The names of the parameters of a function that takes nothing but ordinary ones, for there binding is plain."""
+    ordinary = all(p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for p in signature.parameters.values())
+    return tuple(signature.parameters) if ordinary else ()
 
 
 def _receiver(signature: inspect.Signature) -> set[str]:

@@ -4,11 +4,11 @@ Comes in: what the programmer declared and the arguments of this call. Goes out:
 decide what is allowed (policy) nor what a state means (states).
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from streamgauge.ledger import identity
 from streamgauge.ledger.context import lookups, resolve
@@ -79,21 +79,34 @@ class Declaration:
     lease: float | None = None
 
 
+class Call(NamedTuple):
+    """Who one execution is: what was declared for all, unless a decorated function's arguments say it."""
+
+    key: str | None
+    stream: str | None
+    tool_call: Any
+    args: Any
+
+    @classmethod
+    def declared(cls, declaration: Declaration) -> "Call":
+        """As declared."""
+        return cls(declaration.key, declaration.stream, declaration.tool_call, declaration.args)
+
+
 class Execution:
     """An effect under way. `idempotency_key` is for the other side; `entry` is what the ledger holds so far."""
 
-    def __init__(self, books: Books, declaration: Declaration, tool: str) -> None:
+    def __init__(self, books: Books, declaration: Declaration, tool: str, call: Call) -> None:
         self._books = books
         self._declared = declaration
-        origin = resolve(declaration.tool_call, declaration.stream, tool)
+        origin = resolve(call.tool_call, call.stream, tool)
         self._origin = origin
-        args = declaration.args if declaration.args is not None else origin.args
         self._wanted = books.draft(
             tool,
             declaration.tool_class,
-            identity.idempotency_key(tool, origin, declaration.key),
+            identity.idempotency_key(tool, origin, call.key),
             origin,
-            args,
+            call.args if call.args is not None else origin.args,
             show=declaration.show,
             confidence=declaration.confidence,
             token=identity.token(),
@@ -127,7 +140,9 @@ class Execution:
 
         Raises an `EffectRefused`.
         """
-        self._wanted = self._wanted.evolve(shown_at_start=self._shown())
+        shown = self._shown()
+        if shown is not None:
+            self._wanted = self._wanted.evolve(shown_at_start=shown)
         self.entry = self._books.admit(self._wanted, self._declared.policy, self._source(), announce=False)
 
     async def abegin(self) -> None:
@@ -204,14 +219,23 @@ class Execution:
         except EffectInputError:
             return None
 
-    @contextmanager
-    def current(self) -> Iterator["Execution"]:
+    def current(self) -> AbstractContextManager["Execution"]:
         """Make this the effect that `current_effect()` returns."""
-        token = _current.set(self)
-        try:
-            yield self
-        finally:
-            _current.reset(token)
+        return _Current(self)
+
+
+class _Current:
+    """A `contextmanager` would cost as much as the whole rest of what surrounds the tool."""
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+
+    def __enter__(self) -> Execution:
+        self._token = _current.set(self._execution)
+        return self._execution
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)
 
 
 _current: ContextVar[Execution | None] = ContextVar("streamgauge_effect", default=None)

@@ -9,8 +9,10 @@ import decimal
 import enum
 import hashlib
 import json
+import os
 import pathlib
 import re
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -110,7 +112,7 @@ def idempotency_key(tool: str, origin: Origin, given: object = None) -> str:
     if given is not None:
         return _checked_key(given)
     if origin.tool_call_id is None:
-        return _checked_key(f"{origin.stream_ref or 'effect'}{SEPARATOR}{uuid.uuid4().hex}:{tool}")
+        return _checked_key(f"{origin.stream_ref or 'effect'}{SEPARATOR}{_fresh()}:{tool}")
     source = origin.response_id or origin.stream_ref
     if source is None:
         return _checked_key(f"{origin.tool_call_id}:{tool}")
@@ -129,7 +131,12 @@ def compensation_key(key: str) -> str:
 
 def token() -> str:
     """A name for one execution."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
+
+
+def _fresh() -> str:
+    """Unguessable, and begins with the time: new entries lie side by side, so that a shared commit writes few pages."""
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
 def _checked_key(key: object) -> str:
@@ -138,12 +145,13 @@ def _checked_key(key: object) -> str:
     raise EffectInputError("key", key, f"1 to {KEY_LIMIT} printable characters without white space around them")
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical(tool: str, args: Any) -> str:
     """Arguments as canonical JSON: sorted keys, no white space, no NaN."""
     try:
-        return json.dumps(
-            _plain(args, "args"), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-        )
+        return _CANONICAL.encode(_plain(args, "args"))
     except (_UnfitError, ValueError) as error:
         raise EffectInputError(f"arguments of {tool}", type(args).__name__, f"JSON-like values: {error}") from None
 
@@ -210,7 +218,13 @@ _FORMS: tuple[tuple[Callable[[Any], bool], Callable[[Any, str], Any]], ...] = (
 """How each kind of value becomes plain; the first match wins."""
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+"""Most values of most arguments: nothing has to be tried."""
+
+
 def _plain(value: Any, path: str) -> Any:
+    if type(value) in _PLAIN:
+        return value
     for fits, form in _FORMS:
         if fits(value):
             return form(value, path)

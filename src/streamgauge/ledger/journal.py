@@ -8,7 +8,6 @@ database breaks the circle and the write is run again.
 """
 
 import dataclasses
-from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +15,7 @@ import sqlalchemy as sa
 from streamgauge.ledger import verdict
 from streamgauge.ledger.entry import Entry, Reconciliation, StreamRow, ToolCall
 from streamgauge.ledger.facts import EffectMoved, Fact, Reconciled
-from streamgauge.ledger.prepared import Prepared, Write, apply, changes_of, entry_from, stream_from, values_of
+from streamgauge.ledger.prepared import Prepared, entry_from, stream_from
 from streamgauge.ledger.states import EffectState, Step, advance
 from streamgauge.ledger.tables import (
     UNSETTLED_VALUES,
@@ -24,11 +23,11 @@ from streamgauge.ledger.tables import (
     declared_by_the_answer,
     effects,
     entry_of,
-    history,
     reconciliations,
     streams,
     tool_calls,
 )
+from streamgauge.ledger.writing import Changes, apply
 
 _IS_ENTRY = (effects.c.key == sa.bindparam("of_key")) & (effects.c.attempt == sa.bindparam("of_attempt"))
 
@@ -40,35 +39,6 @@ _LATEST = Prepared(
 )
 _ATTEMPT = Prepared(sa.select(effects).where(_IS_ENTRY).with_for_update())
 _STREAM = Prepared(sa.select(streams).where(streams.c.ref == sa.bindparam("of_ref")).with_for_update())
-_AS_KNOWN = (effects.c.state == sa.bindparam("of_state")) & (effects.c.token == sa.bindparam("of_token"))
-_ONE_DONE = "WITH done AS ({} RETURNING 1) SELECT 1 / count(*) FROM done"
-
-
-@lru_cache(maxsize=256)
-def _insert(names: tuple[str, ...]) -> Prepared:
-    """A new entry with these columns; most are empty, and the empty ones cost as much as the others."""
-    values: dict[str, Any] = {name: sa.bindparam(name) for name in names}
-    return Prepared(sa.insert(effects).inline().values(values), " ON CONFLICT DO NOTHING", one=True)
-
-
-@lru_cache(maxsize=256)
-def _update(names: tuple[str, ...]) -> Prepared:
-    """These columns of an entry, if it still is what it was taken for."""
-    values: dict[str, Any] = {name: sa.bindparam(name) for name in names}
-    return Prepared(sa.update(effects).where(_IS_ENTRY, _AS_KNOWN).values(values), strict=_ONE_DONE, one=True)
-
-
-_NOTED = [column.name for column in history.columns if column.name != "id"]
-_AT_ONCE = 2
-"""Lines of the history that go down in one statement: intended and started."""
-_NOTES = [
-    Prepared(
-        sa.insert(history)
-        .inline()
-        .values([{name: sa.bindparam(f"{name}_{line}") for name in _NOTED} for line in range(lines)])
-    )
-    for lines in range(1, _AT_ONCE + 1)
-]
 _OF_STREAM = sa.select(effects).where(effects.c.stream_ref == sa.bindparam("of_ref"))
 _CALLS = sa.select(tool_calls).where(tool_calls.c.stream_ref == sa.bindparam("of_ref"))
 _OWN_CALLS = _CALLS.where(~declared_by_the_answer())
@@ -104,6 +74,7 @@ class Journal:
         self._notes: list[dict[str, Any]] = []
         self._new: dict[tuple[str, int], Entry] = {}
         self._changed: dict[tuple[str, int], tuple[Entry, Entry]] = {}
+        self._locked: dict[str, StreamRow] = {}
 
     @property
     def connection(self) -> sa.Connection:
@@ -127,9 +98,13 @@ class Journal:
         return next((entry for entry in entries if entry.token == token), None)
 
     def stream(self, ref: str) -> StreamRow | None:
-        """The stream, locked until the end of the transaction."""
-        row = _STREAM.run(self.connection, {"of_ref": ref}).fetchone()
-        return None if row is None else stream_from(row)
+        """The stream, locked until the end of the transaction; looked at again only after it was changed here."""
+        if ref not in self._locked:
+            row = _STREAM.run(self.connection, {"of_ref": ref}).fetchone()
+            if row is None:
+                return None
+            self._locked[ref] = stream_from(row)
+        return self._locked[ref]
 
     @property
     def alone(self) -> bool:
@@ -159,6 +134,7 @@ class Journal:
 
     def change_stream(self, ref: str, **values: Any) -> None:
         """Write columns of a stream at once."""
+        self._locked.pop(ref, None)
         self.connection.execute(sa.update(streams).where(streams.c.ref == ref).values(**values))
 
     def add(self, entry: Entry) -> Entry:
@@ -220,16 +196,14 @@ class Journal:
 
     def flush(self) -> None:
         """Write what was collected; raises `Mistaken` where an entry is not what it was taken for."""
-        writes = self.writes()
-        if writes:
-            apply(self.connection, writes)
+        changes = self.changes()
+        if changes:
+            apply(self.connection, changes)
             self._new, self._changed, self._notes = {}, {}, []
 
-    def writes(self) -> list[Write]:
+    def changes(self) -> Changes:
         """What was collected since the last flush."""
-        writes: list[Write] = [_added(entry) for entry in self._new.values()]
-        writes += [_moved(*both) for both in self._changed.values()]
-        return writes + _noted(self._notes)
+        return Changes(list(self._new.values()), list(self._changed.values()), self._notes)
 
     def entries_of(self, ref: str) -> list[Entry]:
         """All entries of a stream."""
@@ -304,28 +278,6 @@ class Journal:
     def _last_said(self, stream: StreamRow) -> str | None:
         where = (reconciliations.c.stream_ref == stream.ref) & (reconciliations.c.revision == stream.revision)
         return self.connection.execute(sa.select(reconciliations.c.fingerprint).where(where)).scalar()
-
-
-def _added(entry: Entry) -> Write:
-    values = {name: value for name, value in values_of(entry).items() if value is not None}
-    return _insert(tuple(values)), values
-
-
-def _moved(known: Entry, entry: Entry) -> Write:
-    values = changes_of(known, entry) or {"state": str(entry.state)}
-    of = {"of_key": known.key, "of_attempt": known.attempt, "of_state": str(known.state), "of_token": known.token}
-    return _update(tuple(values)), values | of
-
-
-def _noted(notes: list[dict[str, Any]]) -> list[Write]:
-    together = (notes[start : start + _AT_ONCE] for start in range(0, len(notes), _AT_ONCE))
-    return [
-        (
-            _NOTES[len(lines) - 1],
-            {f"{name}_{at}": value for at, note in enumerate(lines) for name, value in note.items()},
-        )
-        for lines in together
-    ]
 
 
 def _insert_or_ignore(dialect: str) -> Any:

@@ -53,6 +53,8 @@ class Owed:
 
         A debt that the ledger itself refuses is logged and dropped.
         """
+        if not self._debts:
+            return True
         with self._lock:
             while self._debts:
                 try:

@@ -54,7 +54,7 @@ class Store:
         """Run `work`, which only writes, and send what it wrote without looking; then tell its facts."""
         journal = Journal(None)
         result = work(journal)
-        self.database.post(journal.writes())
+        self.database.post(journal.changes())
         self._publish(journal.facts)
         return result
 

@@ -1,0 +1,190 @@
+"""How changes of effects and lines of the history get into the database: many at a time, in as few statements as it can
+take.
+
+Comes in: plain records, as one transaction or many collected them. Goes out: rows, or `Mistaken`. What waits for an
+effect to be on disk waits for this, twice per effect; SQLAlchemy's own executions cost several times as much.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import chain
+from operator import itemgetter
+from typing import Any
+
+import sqlalchemy as sa
+
+from streamgauge.ledger.entry import Entry
+from streamgauge.ledger.errors import Mistaken
+from streamgauge.ledger.tables import effects, history
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Changes:
+    """What is to be written: new entries, entries as they are known with what they become, lines of the history."""
+
+    added: list[Entry] = field(default_factory=list)
+    moved: list[tuple[Entry, Entry]] = field(default_factory=list)
+    noted: list[Row] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.moved or self.noted)
+
+
+def joined(several: Iterable[Changes]) -> Changes:
+    """The changes of several transactions as those of one."""
+    every = list(several)
+    if len(every) == 1:
+        return every[0]
+    added, moved, noted = ([getattr(one, kind) for one in every] for kind in ("added", "moved", "noted"))
+    return Changes(list(chain(*added)), list(chain(*moved)), list(chain(*noted)))
+
+
+def apply(connection: sa.Connection, changes: Changes) -> None:
+    """Write all of it; raises `Mistaken` where an entry is there already, or is not what it was known as."""
+    write = write_on_sqlite if connection.dialect.name == "sqlite" else write_on_postgresql
+    write(connection.connection.driver_connection, changes)
+
+
+def row_of(entry: Entry) -> Row:
+    """The columns of an entry that say something: in both databases an empty one costs as much as a full one."""
+    return {name: value for name, value in vars(entry).items() if value is not None}
+
+
+def changed(known: Entry, entry: Entry) -> Row:
+    """The columns in which an entry is not what it was; never none."""
+    before = vars(known)
+    return {name: value for name, value in vars(entry).items() if value is not before[name]} or {"state": entry.state}
+
+
+# SQLite: rows with the same columns go down in one call of the driver
+
+
+def write_on_sqlite(driver: Any, changes: Changes) -> None:
+    """`apply`, through the driver's own connection."""
+    for names, rows in _by_columns([row_of(entry) for entry in changes.added]):
+        _run(driver, _insert(names), rows)
+    for names, rows in _by_columns([_moved(*both) for both in changes.moved]):
+        _run(driver, _update(names), rows)
+    driver.executemany(_NOTE, [tuple(note.values()) for note in changes.noted])
+
+
+def _by_columns(rows: list[Row]) -> Iterable[tuple[tuple[str, ...], list[tuple[Any, ...]]]]:
+    groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+    for row in rows:
+        _make_plain(row)
+        groups.setdefault(tuple(row), []).append(tuple(row.values()))
+    return groups.items()
+
+
+def _run(driver: Any, sql: str, rows: list[tuple[Any, ...]]) -> None:
+    if driver.executemany(sql, rows).rowcount != len(rows):
+        raise Mistaken
+
+
+def _moved(known: Entry, entry: Entry) -> Row:
+    """The columns that change, then what the entry is known as."""
+    known_as = {"of_key": known.key, "of_attempt": known.attempt, "of_state": str(known.state), "of_token": known.token}
+    return changed(known, entry) | known_as
+
+
+_FORMS: tuple[tuple[str, Callable[[Any], object]], ...] = (
+    ("state", str),
+    ("reversible", int),
+    ("idempotent", int),
+    ("args_view", json.dumps),
+    ("result", json.dumps),
+)
+"""Columns that the driver of SQLite does not take, or takes slowly, as they are."""
+
+
+def _make_plain(row: Row) -> None:
+    for name, form in _FORMS:
+        if row.get(name) is not None:
+            row[name] = form(row[name])
+
+
+@lru_cache(maxsize=256)
+def _insert(names: tuple[str, ...]) -> str:
+    marks = ", ".join("?" * len(names))
+    return f"INSERT INTO {effects.name} ({', '.join(names)}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
+
+
+@lru_cache(maxsize=256)
+def _update(names: tuple[str, ...]) -> str:
+    values = ", ".join(f"{name} = ?" for name in names if not name.startswith("of_"))
+    where = "key = ? AND attempt = ? AND state = ? AND token = ?"
+    return f"UPDATE {effects.name} SET {values} WHERE {where}"  # noqa: S608
+
+
+_NOTED = [column.name for column in history.columns if column.name != "id"]
+_NOTE = f"INSERT INTO {history.name} ({', '.join(_NOTED)}) VALUES ({', '.join('?' * len(_NOTED))})"  # noqa: S608
+
+
+# PostgreSQL: everything goes down as JSON in one statement, which is one round trip and is planned once per connection
+
+
+def write_on_postgresql(driver: Any, changes: Changes) -> None:
+    """`apply`, through the driver's own connection."""
+    statements = list(_statements(changes))
+    try:
+        with driver.transaction() if len(statements) > 1 else nullcontext():
+            for sql, values in statements:
+                driver.execute(sql, values)
+    except Exception as error:
+        if getattr(error, "sqlstate", None) == _DIVISION_BY_ZERO:
+            raise Mistaken from error
+        raise
+
+
+def _statements(changes: Changes) -> Iterator[tuple[str, Row]]:
+    """One; more, which is rare, if entries are known in different states, or different columns of them change."""
+    added, noted = [row_of(entry) for entry in changes.added], changes.noted
+    for (state, *names), moved in _by_change(changes.moved).items() or [(("",), [])]:
+        values = {"added": _json(added), "moved": _json(moved), "state": state, "noted": json.dumps(noted)}
+        yield _statement(tuple(names)), values | {"rows": len(added) + len(moved)}
+        added, noted = [], []
+
+
+def _by_change(moved: list[tuple[Entry, Entry]]) -> dict[tuple[str, ...], list[Row]]:
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for known, entry in moved:
+        groups.setdefault((str(known.state), *changed(known, entry)), []).append(row_of(entry))
+    return groups
+
+
+def _json(rows: list[Row]) -> str:
+    """In the order of the keys: two processes that want the same ones wait for each other, never in a circle."""
+    return json.dumps(sorted(rows, key=itemgetter("key")))
+
+
+@lru_cache(maxsize=256)
+def _statement(names: tuple[str, ...]) -> str:
+    """Writes all, and `names` of what is moved; the wrong number of rows is an error, for then nothing may stay."""
+    parts, done = [_ADDED, _LINES], "(SELECT count(*) FROM added)"
+    if names:
+        parts.append(_MOVED.format(changes=", ".join(f"{name} = excluded.{name}" for name in names)))
+        done += " + (SELECT count(*) FROM moved WHERE xmax <> 0)"
+    return f"WITH {', '.join(parts)} SELECT 1 / ({done} = %(rows)s)::int"
+
+
+_DIVISION_BY_ZERO = "22012"
+_ADDED = f"""added AS (
+    INSERT INTO {effects.name} SELECT * FROM json_populate_recordset(NULL::{effects.name}, %(added)s)
+    ON CONFLICT DO NOTHING RETURNING 1
+)"""  # noqa: S608
+_MOVED = f"""moved AS (
+    INSERT INTO {effects.name} AS known SELECT * FROM json_populate_recordset(NULL::{effects.name}, %(moved)s)
+    ON CONFLICT (key, attempt) DO UPDATE SET {{changes}}
+    WHERE known.state = %(state)s AND known.token = excluded.token RETURNING known.xmax
+)"""  # noqa: S608
+"""An insert that meets the entry it is for, which is what `xmax` says: an update joined to JSON may be planned as a
+scan of the whole table, and its plan is kept."""
+_LINES = f"""noted AS (
+    INSERT INTO {history.name} ({", ".join(_NOTED)})
+    SELECT {", ".join(_NOTED)} FROM json_populate_recordset(NULL::{history.name}, %(noted)s)
+)"""  # noqa: S608
