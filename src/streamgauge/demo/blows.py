@@ -141,6 +141,6 @@ def bytewise(frame: Frame, stage: Stage) -> Iterable[Step]:
     whole = stage.dialect.encode(frame)
     yield replace(frame, payload=whole[:1])
     for place in range(1, len(whole)):
-        if place % 4 == 0:  # at each byte a frame would take as long as a stall does, on a busy machine
+        if place % 16 == 0:  # at every few bytes a frame would take as long as a stall does, on a slow machine
             yield Wait(0)
         yield Frame(whole[place : place + 1], "other")
