@@ -56,6 +56,8 @@ def chat_reader() -> Reader:
             calls, extra = said["tool_calls"], delta.__pydantic_extra__
             text: str | None = said["content"]
             more = said["refusal"] or ending["finish_reason"] or ending["index"] or fields["usage"]
+            if not (more or calls or extra):
+                return text
         except (AttributeError, KeyError, TypeError, ValueError):
             more = True  # a dict, no choice or several
         if more or (text and (calls or extra)):
