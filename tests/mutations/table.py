@@ -555,6 +555,15 @@ LIMITS = (
         f"{BOUNDS}test_open_stream_holds_as_much_after_100000_chunks_as_after_1000_and_at_most_32_kib",
     ),
     row(
+        "bounds: a stream that was given up is let go of when it is cancelled after all",
+        edit(
+            "gauge/observation.py",
+            "        if not self._sealed:\n            self._note_cancel(initiator)\n",
+            "        if self._sealed:\n            return None\n        self._note_cancel(initiator)\n",
+        ),
+        f"{HELD}test_stream_that_was_given_up_is_let_go_of_when_it_is_cancelled_after_all",
+    ),
+    row(
         "bounds: a sealed stream leaves nothing to the garbage collector",
         edit("gauge/observation.py", "            self._tap.retire()\n", ""),
         f"{BOUNDS}test_a_sealed_stream_is_freed_without_the_garbage_collector",

@@ -26,7 +26,6 @@ provider's.
 BATCH = 64
 """Most pieces of plain text that are held before they are read."""
 
-
 Heir = Callable[[Any, int, int], None]
 """Takes over whole chunks, with the moments when each was asked for and arrived."""
 

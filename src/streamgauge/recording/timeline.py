@@ -76,7 +76,6 @@ class Timeline:
         "_rows",
         "_run",
         "_size",
-        "apart",
         "chunks",
         "stride",
     )
@@ -88,7 +87,6 @@ class Timeline:
         self._run: Run | None = None
         self._rows = self._count = self._size = self._first = self._last = self._gap = 0
         self.stride = 1
-        self.apart = True
         self.chunks = 0
 
     def fits(self, count: int) -> bool:
@@ -179,7 +177,6 @@ class Timeline:
             saved = sum(part.halve() for part in self._parts if isinstance(part, Run))
             self._rows -= saved
             self.stride *= 2
-            self.apart = False
 
     def close(self, limit: int | None) -> None:
         """No chunk will follow; leave room by keeping at most `limit` rows."""
