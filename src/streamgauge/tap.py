@@ -34,12 +34,12 @@ class Tap:
     def read(self, source: Iterator[Any], last_words: LastWords = None) -> Iterator[Any]:
         """The chunks of `source`, each seen on its way; `last_words` is called when it has ended or failed."""
         recorder, clock = self.recorder, self._clock
-        look, moments, pieces = recorder.look, recorder.moments, recorder.pieces
-        moments.append(clock())
+        look, pieces, asked_at, arrived_at = recorder.look, recorder.pieces, recorder.asked_at, recorder.arrived_at
+        asked_at.append(clock())
         try:
             for chunk in source:
                 try:
-                    moments.append(clock())
+                    arrived_at.append(clock())
                     try:
                         piece = look(chunk, recorder)
                     except Exception:
@@ -53,7 +53,7 @@ class Tap:
                 except Exception as error:
                     self._broken(error)
                 yield chunk
-                moments.append(clock())
+                asked_at.append(clock())
         except GeneratorExit:
             self.finishing = True
             try:
@@ -72,12 +72,12 @@ class Tap:
     async def read_async(self, source: AsyncIterator[Any], last_words: LastWords = None) -> AsyncIterator[Any]:
         """The chunks of `source`, each seen on its way; `last_words` is called when it has ended or failed."""
         recorder, clock = self.recorder, self._clock
-        look, moments, pieces = recorder.look, recorder.moments, recorder.pieces
-        moments.append(clock())
+        look, pieces, asked_at, arrived_at = recorder.look, recorder.pieces, recorder.asked_at, recorder.arrived_at
+        asked_at.append(clock())
         try:
             async for chunk in source:
                 try:
-                    moments.append(clock())
+                    arrived_at.append(clock())
                     try:
                         piece = look(chunk, recorder)
                     except Exception:
@@ -91,7 +91,7 @@ class Tap:
                 except Exception as error:
                     self._broken(error)
                 yield chunk
-                moments.append(clock())
+                asked_at.append(clock())
         except GeneratorExit:
             # `source` is not closed here: its own finaliser does it, and may be at it already when both are garbage
             self.finishing = True
@@ -107,8 +107,8 @@ class Tap:
 
     def _broken(self, error: Exception) -> None:
         """The books are wrong from now on: they are told of once, and hold nothing; the caller's chunks go by."""
-        self.recorder.pieces.clear()
-        self.recorder.moments.clear()
+        for held in (self.recorder.pieces, self.recorder.asked_at, self.recorder.arrived_at):
+            held.clear()
         if not self.broken:
             self.broken = True
             self._report("feed", error)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamgauge.analysis import loops
-from streamgauge.analysis.loops import STEP, TAIL, Loop, LoopDetector
+from streamgauge.analysis.loops import LONG_STEP, STEP, TAIL, Loop, LoopDetector
 from streamgauge.analysis.markup import LEAST, context_of
 from streamgauge.analysis.periods import LONGEST_PERIOD, NEEDLE, agreement, common_start, recurrence
 
@@ -155,7 +155,7 @@ def test_copies_of_a_random_unit_are_found_with_their_period_and_start_even_if_t
     rng = random.Random(seed)
     prefix, unit, rest = words(rng, before), words(rng, period), words(rng, after)
     period = (unit * 2).find(unit, 1)
-    least = STEP + NEEDLE + period if after else LEAST.characters
+    least = LONG_STEP + NEEDLE + period if after else LEAST.characters
     body = unit * (max(4, 1 + least // len(unit)) + more)
     text = prefix + body + rest
     start, end = before, before + len(body)
@@ -221,7 +221,7 @@ def test_a_loop_is_told_once_and_grows_while_it_goes_on() -> None:
     assert lengths[0] == 0
     assert told[0].length <= max(4 * len(SENTENCE), LEAST.characters) + STEP
     assert lengths == sorted(lengths)
-    assert len(SENTENCE) * 60 - STEP < lengths[-1] <= len(SENTENCE) * 60
+    assert len(SENTENCE) * 60 - LONG_STEP < lengths[-1] <= len(SENTENCE) * 60
 
 
 def test_a_loop_that_is_over_stays_the_finding_while_its_share_shrinks() -> None:
@@ -318,7 +318,7 @@ def test_a_million_characters_leave_no_more_behind_than_the_tail(text: str) -> N
         if rng.random() < 0.002:
             held.append(held_by(detector))
     characters, size = (max(column) for column in zip(*held, strict=True))
-    assert characters < TAIL + STEP + len("prose")
+    assert characters < TAIL + LONG_STEP + len("prose")
     assert size <= (20_000 if text == "emoji" else 6_000)
 
 

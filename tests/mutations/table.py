@@ -583,8 +583,8 @@ LIMITS = (
         "bounds: the counts of the events add up to the chunks",
         edit(
             "recording/timeline.py",
-            "self.counts = _paired(self.counts, add, odd)",
-            "self.counts = _paired(self.counts, max, odd)",
+            "ROW.pack(count + following[0], ",
+            "ROW.pack(max(count, following[0]), ",
         ),
         f"{BOUNDS}test_events_keep_the_budget_and_their_counts_add_up",
         f"{TIMELINE}test_rows_keep_the_budget_and_account_for_every_chunk",
@@ -767,7 +767,7 @@ PROPERTIES = (
     ),
     row(
         "properties: no chunk is lost when rows are merged, whatever their number",
-        edit("recording/timeline.py", "    if odd:\n        merged.append(column[-1])\n", ""),
+        edit("recording/timeline.py", "map(_merged, rows, rows)) + last", "map(_merged, rows, rows))"),
         f"{TIMELINE}test_rows_keep_the_budget_and_account_for_every_chunk",
     ),
     row(
@@ -925,8 +925,8 @@ REPETITION = (
         "loops: the search does not depend on how the text is cut",
         edit(
             "analysis/loops.py",
-            "        whole = len(text) - len(text) % STEP\n        for at in range(0, whole, STEP):\n            self._step(text[at : at + STEP])",
-            "        whole = len(text)\n        for at in range(0, 1):\n            self._step(text)",
+            "        while (end := begin + self.step) <= len(text):",
+            "        while begin < (end := len(text)):",
         ),
         f"{LOOPS}test_nothing_that_is_reported_depends_on_how_the_text_is_cut",
     ),

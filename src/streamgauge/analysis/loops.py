@@ -1,13 +1,13 @@
 """Loops: a text that repeats itself exactly, found while the stream is still open.
 
 In: the pieces of one channel of one stream (text and reasoning each have a detector of their own). Out: a `Loop`, which
-holds numbers and a context word, never text. The text is read and forgotten: no more than `TAIL + STEP` characters are
-held between two pieces. Nothing is ever stopped from here; `on_loop` tells the caller, who may.
+holds numbers and a context word, never text. The text is read and forgotten: no more than `TAIL + LONG_STEP` characters
+are held between two pieces. Nothing is ever stopped from here; `on_loop` tells the caller, who may.
 
-Pieces are only gathered. Every `STEP` characters, at places that do not depend on how the text was cut into pieces,
-one step is taken: follow the lag that is being followed, or else look for one (`periods`), and ask how long a
-repetition must be in this kind of text to be a loop (`markup`). The length of a loop is counted on, so a loop can
-be longer than the tail; its unit cannot.
+Pieces are only gathered. Every `STEP` or `LONG_STEP` characters, at places that do not depend on how the text was cut
+into pieces, one step is taken: follow the lag that is being followed, or else look for one (`periods`), and ask how
+long a repetition must be in this kind of text to be a loop (`markup`). The length of a loop is counted on, so a loop
+can be longer than the tail; its unit cannot.
 """
 
 from collections.abc import Callable, Generator
@@ -19,12 +19,15 @@ from streamgauge.analysis.markup import LEAST, Context, context_of, needed
 from streamgauge.analysis.periods import common_start, recurrence
 
 STEP = 256
-"""Characters between two searches."""
+"""Characters between two searches until the tail is full."""
+
+LONG_STEP = 2 * STEP
+"""Characters between two searches after that. Most of what a search costs is that it was not made lately."""
 
 TAIL = 3072
 """Characters kept: the longest period, a step, and room to see where a loop began."""
 
-_DRIFT_STEPS = 64  # looking for drift costs as much as ten to twenty steps do
+_DRIFT_STEPS = 32  # looking for drift costs as much as ten to twenty steps do
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,8 @@ class LoopDetector:
     """Reads one text piece by piece and says where it is stuck.
 
     `feed` takes the next piece, a `str`, and is bound at construction: hold it in a local. `on_loop` is called once
-    per loop, inside the `feed` or `finish` that found it, at most `STEP` characters after it was long enough. What it
-    raises reaches nobody: it is kept in `failure`. A loop that is over after less than its period and `STEP + NEEDLE`
+    per loop, inside the `feed` or `finish` that found it, at most a step after it was long enough. What it raises
+    reaches nobody: it is kept in `failure`. A loop that is over after less than its period, a step and `NEEDLE`
     characters may pass unseen.
     """
 
@@ -96,7 +99,7 @@ def _gather(reader: "_Reader") -> Generator[None, str, None]:
     while True:
         try:
             while True:
-                while len(pending) < STEP:
+                while len(pending) < reader.step:
                     pending += yield
                 pending = reader.read(pending)
         except _Finish:
@@ -111,13 +114,14 @@ class _Reader:
 
     __slots__ = (
         "_context", "_end", "_fences", "_lag", "_longest", "_need", "_on_loop", "_read", "_run", "_steps", "_tail",
-        "_told", "failure", "suspect",
+        "_told", "failure", "step", "suspect",
     )  # fmt: skip
 
     def __init__(self, on_loop: Callable[[Loop], None] | None) -> None:
         self._on_loop = on_loop
         self._tail = ""
         self._read = self._steps = self._fences = 0
+        self.step = STEP
         self._longest: Loop | None = None
         self.suspect: Loop | None = None
         self.failure: Exception | None = None
@@ -125,13 +129,14 @@ class _Reader:
 
     def read(self, text: str) -> str:
         """Read all whole steps of `text` and return the rest."""
-        whole = len(text) - len(text) % STEP
-        for at in range(0, whole, STEP):
-            self._step(text[at : at + STEP])
+        begin = 0
+        while (end := begin + self.step) <= len(text):
+            self._step(text[begin:end])
             self._steps += 1
             if self._steps % _DRIFT_STEPS == 0:
                 self._look_for_drift()
-        return text[whole:]
+            begin = end
+        return text[begin:]
 
     def finish(self, rest: str) -> None:
         """Read what is left, and look for drift a last time."""
@@ -153,6 +158,8 @@ class _Reader:
         self._tail += fresh
         text = self._tail
         self._read += len(fresh)
+        if self._read >= TAIL:
+            self.step = LONG_STEP
         if "`" in fresh:
             self._fences += text.count("```", max(0, len(text) - len(fresh) - 2))
         if self._lag:

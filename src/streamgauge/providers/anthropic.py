@@ -30,11 +30,11 @@ def messages_reader() -> Reader:
 
     def read(chunk: Any, sink: Sink) -> str | None:
         try:
-            said = chunk.__dict__["delta"].__dict__
-            if said["type"] == "text_delta":
-                text: str | None = said["text"]
+            delta = chunk.delta
+            if delta.type == "text_delta":
+                text: str | None = delta.text
                 return text
-        except (AttributeError, KeyError, TypeError):
+        except AttributeError:
             pass  # a dict, or no delta
         try:
             kind = chunk.type

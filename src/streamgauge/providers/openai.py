@@ -48,17 +48,14 @@ def chat_reader() -> Reader:
             seen = True
             _identify(chunk, sink)
         try:
-            fields = chunk.__dict__
-            (choice,) = fields["choices"]
-            ending = choice.__dict__
-            delta = ending["delta"]
-            said = delta.__dict__
-            calls, extra = said["tool_calls"], delta.__pydantic_extra__
-            text: str | None = said["content"]
-            more = said["refusal"] or ending["finish_reason"] or ending["index"] or fields["usage"]
+            (choice,) = chunk.choices
+            delta = choice.delta
+            calls, extra = delta.tool_calls, delta.__pydantic_extra__
+            text: str | None = delta.content
+            more = delta.refusal or choice.finish_reason or choice.index or chunk.usage
             if not (more or calls or extra):
                 return text
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, TypeError, ValueError):
             more = True  # a dict, no choice or several
         if more or (text and (calls or extra)):
             patiently(viewed(chunk), sink)
@@ -194,12 +191,13 @@ def responses_reader() -> Reader:
     def read(chunk: Any, sink: Sink) -> str | None:
         nonlocal last
         try:
-            fields = chunk.__dict__
-            if fields["type"] == "response.output_text.delta" and last < fields["sequence_number"]:
-                last = fields["sequence_number"]
-                text: str | None = fields["delta"]
-                return text
-        except (AttributeError, KeyError, TypeError):
+            if chunk.type == "response.output_text.delta":
+                number = chunk.sequence_number
+                if last < number:
+                    last = number
+                    text: str | None = chunk.delta
+                    return text
+        except (AttributeError, TypeError):
             pass  # a dict, or an event of an older kind: read with more patience
         try:
             kind = chunk.type

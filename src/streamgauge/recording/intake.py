@@ -33,9 +33,9 @@ Heir = Callable[[Any, int, int], None]
 class Intake(ABC):
     """Takes chunks in; what they mean to the books is told by whoever extends it.
 
-    For each chunk the tap appends two `moments` and asks `look` for its piece. While the stream is `plain`, text and
-    nothing but text goes to `pieces`, and to `settle` when these are `full`; everything else to `single`.
-    Both lists stay the same ones, and other threads may read them at any time.
+    For each chunk the tap appends to `asked_at` and `arrived_at`, and asks `look` for its piece. While the stream is
+    `plain`, text and nothing but text goes to `pieces`, and to `settle` when these are `full`; everything else to
+    `single`. The three lists stay the same ones, and other threads may read them at any time.
     """
 
     __slots__ = (
@@ -46,10 +46,11 @@ class Intake(ABC):
         "_last",
         "_now",
         "_text",
+        "arrived_at",
+        "asked_at",
         "full",
         "gap_max",
         "look",
-        "moments",
         "pieces",
         "plain",
         "timeline",
@@ -61,8 +62,9 @@ class Intake(ABC):
         self.plain = False
         self.full = BATCH
         self.pieces: list[str] = []
-        # in turns: when a chunk was asked for, when it arrived; two for each piece, and those of the chunk at hand
-        self.moments: list[int] = []
+        # as many as there are pieces, and those of the chunk at hand or of the one that is waited for
+        self.asked_at: list[int] = []
+        self.arrived_at: list[int] = []
         self.timeline = timeline
         self._allowed = stall_limit
         self._heir: Heir | None = None
@@ -72,14 +74,14 @@ class Intake(ABC):
     @property
     def now(self) -> int:
         """When the latest chunk arrived."""
-        moments = self.moments[:]
-        return moments[len(moments) // 2 * 2 - 1] if len(moments) > 1 else self._now
+        latest = self.arrived_at[-1:]
+        return latest[0] if latest else self._now
 
     @property
     def asked(self) -> int:
         """When the consumer last came back for more."""
-        moments = self.moments[:]
-        return max(moments[(len(moments) - 1) // 2 * 2], self._asked) if moments else self._asked
+        latest = self.asked_at[-1:]
+        return max(latest[0], self._asked) if latest else self._asked
 
     def asked_elsewhere(self, at: int) -> None:
         """The consumer came back at `at`, and waits at a tap that tells another recorder."""
@@ -91,7 +93,8 @@ class Intake(ABC):
 
     def take(self, chunk: Any, asked: int, now: int) -> None:
         """Account for a chunk that was diverted from another recorder."""
-        self.moments += (asked, now)
+        self.asked_at.append(asked)
+        self.arrived_at.append(now)
         try:
             piece = self.look(chunk, self)
         except Exception:
@@ -102,9 +105,7 @@ class Intake(ABC):
         """Account for the chunk at hand, which is not just more of the same text."""
         if self.pieces:
             self.settle()
-        moments = self.moments
-        asked, now = moments[-2], moments[-1]
-        moments.clear()
+        asked, now = self.asked_at.pop(), self.arrived_at.pop()
         since, self._asked, self._now = self._now, asked, now
         if self._heir is not None:
             self._heir(chunk, asked, now)
@@ -115,43 +116,48 @@ class Intake(ABC):
 
     def settle(self) -> None:
         """Account for all text that is held, and let go of it."""
-        # emptied first: who is told of a loop may ask what was counted, and what is settled counts elsewhere
         pieces = self.pieces[:]
-        del self.pieces[:]
-        if not pieces:
+        count = len(pieces)
+        if not count:
             return
-        asked, arrivals = self.moments[: 2 * len(pieces) : 2], self.moments[1 : 2 * len(pieces) : 2]
-        del self.moments[: 2 * len(pieces)]
-        gaps = self._gaps(asked, arrivals)
-        self._asked, self._now = asked[-1], arrivals[-1]
-        text = "".join(pieces)
-        self._text += len(text)
-        self._content_chunks += len(pieces)
-        self._last = arrivals[-1]
-        widest = max(gaps)
-        self.gap_max = max(widest, self.gap_max)
-        if widest <= self._allowed and self.timeline.fits(len(pieces)):
-            self.timeline.add(len(pieces), len(text), arrivals[0], arrivals[-1], widest)
+        asked, arrivals = self.asked_at, self.arrived_at
+        if len(asked) > count:
+            asked, arrivals = asked[:count], arrivals[:count]
+        text, timeline = "".join(pieces), self.timeline
+        self.wait_ns += sum(arrivals) - sum(asked)
+        widest, first, last = max(map(sub, arrivals, asked)), arrivals[0], arrivals[-1]
+        fits = widest <= BLOCKED_NS and count <= timeline.room
+        rows = None if fits else ([*map(len, pieces)], arrivals[:], self._gaps(asked, arrivals))
+        self._asked, self._now = asked[-1], last
+        # emptied first: who is told of a loop may ask what was counted, and what is settled counts elsewhere
+        del self.pieces[:], self.asked_at[:count], self.arrived_at[:count]
+        if rows is None:
+            timeline.add(count, len(text), first, last, widest)
         else:
-            self._row_by_row([*map(len, pieces)], arrivals, gaps)
-        self.full = self.timeline.next_batch(BATCH)
+            widest = self._row_by_row(*rows)
+        if widest > self.gap_max:
+            self.gap_max = widest
+        self._text += len(text)
+        self._content_chunks += count
+        self._last = last
+        self.full = BATCH if timeline.stride < BATCH else min(BATCH, timeline.room)
         self._read_on(pieces, text)
 
     def _gaps(self, asked: list[int], arrivals: list[int]) -> list[int]:
         waits = [*map(sub, arrivals, asked)]
-        self.wait_ns += sum(waits)
         if max(waits) <= BLOCKED_NS:
             return waits
         before = zip(waits, arrivals, [self._now, *arrivals[:-1]], strict=True)
         return [now - since if wait > BLOCKED_NS else wait for wait, now, since in before]
 
-    def _row_by_row(self, sizes: list[int], arrivals: list[int], gaps: list[int]) -> None:
-        begin = 0
-        for end in [at for at, gap in enumerate(gaps) if gap > self._allowed]:
+    def _row_by_row(self, sizes: list[int], arrivals: list[int], gaps: list[int]) -> int:
+        begin, widest = 0, max(gaps)
+        for end in [at for at, gap in enumerate(gaps) if gap > self._allowed] if widest > self._allowed else ():
             self.timeline.extend(sizes[begin:end], arrivals[begin:end], gaps[begin:end])
             self.timeline.pin(arrivals[end], sizes[end], gaps[end], self._stalled(gaps[end], arrivals[end]))
             begin = end + 1
         self.timeline.extend(sizes[begin:], arrivals[begin:], gaps[begin:])
+        return widest
 
     @abstractmethod
     def _read_on(self, pieces: list[str], text: str) -> None:

@@ -4,8 +4,6 @@ It is the sink that the provider's reader speaks to, and keeps running figures o
 `Intake`. Time comes in as an argument, in monotonic nanoseconds."""
 
 from collections.abc import Callable
-from itertools import islice
-from operator import eq
 
 from streamgauge.events import Usage
 from streamgauge.names import Initiator, Mark, Phase, State
@@ -193,25 +191,25 @@ class Recorder(Intake):
         return None
 
     def _read_on(self, pieces: list[str], text: str) -> None:
-        if pieces[0] == self._last_piece or any(map(eq, pieces, islice(pieces, 1, None))):
-            self._count_repetitions(pieces)
-        self._last_piece = pieces[-1]
-        self._read_pieces += len(pieces)
+        last, position = self._last_piece, self._read_pieces
+        for piece in pieces:
+            position += 1
+            if piece == last:
+                self._count_repetition(piece, position)
+            last = piece
+        self._last_piece, self._read_pieces = last, position
         if self._on_text is not None:
             try:
                 self._on_text(text)
             except Exception:
                 self.read_errors += 1
 
-    def _count_repetitions(self, pieces: list[str]) -> None:
-        last, position = self._last_piece, self._read_pieces
-        for piece in pieces:
-            position += 1
-            if piece == last and self.choices < 2:
-                if len(piece) >= DUPLICATE_CHARACTERS or position - self._repeated_at == 2:
-                    self.duplicates += 1
-                self._repeated_at = position
-            last = piece
+    def _count_repetition(self, piece: str, position: int) -> None:
+        if self.choices > 1:
+            return
+        if len(piece) >= DUPLICATE_CHARACTERS or position - self._repeated_at == 2:
+            self.duplicates += 1
+        self._repeated_at = position
 
     def _stalled(self, gap: int, now: int) -> int:
         self._keep(Stall(self._waited_in, now - gap - self.call.started_ns, gap))

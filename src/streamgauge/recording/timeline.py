@@ -5,47 +5,49 @@ each time the rows run out, so that the counts still add up to the number of chu
 its kind, a phase change, a tool-call boundary, the end of a stall, the terminal marker) keeps a row of its own as
 long as a third of the budget lasts.
 
-Rows between two pinned chunks form a `Run`, kept as columns of machine integers, so that halving a run costs a few
+Rows between two pinned chunks form a `Run`, kept as machine integers, so that halving a run costs a few
 microseconds."""
 
-from array import array
 from collections.abc import Iterator
 from functools import cache
 from itertools import repeat
-from operator import add
+from struct import Struct
 
 from streamgauge.names import Mark
 from streamgauge.recording.record import Slice
 
 _ENDLESS = 2**62
+ROW = Struct("5q")
+"""Chunks, characters, arrival of the first and of the last, largest gap: as in `Slice`."""
+
+_LONG = 8  # chunks; rows that are shorter are made many at once
 _MARKS = tuple(Mark)
 BIT = {mark: 1 << position for position, mark in enumerate(_MARKS)}
 
 
 class Run:
-    """Rows that follow each other without a pin between them."""
+    """Rows that follow each other without a pin between them, in one buffer: few of the lines of the processor's
+    caches are needed to add one.
+    """
 
-    __slots__ = ("counts", "firsts", "gaps", "index", "lasts", "sizes")
+    __slots__ = ("index", "rows")
 
     def __init__(self, index: int) -> None:
         self.index = index
-        self.counts, self.sizes, self.firsts, self.lasts, self.gaps = (array("q") for _ in range(5))
+        self.rows = bytearray()
 
     def halve(self) -> int:
         """Merge each row with its neighbour; how many rows are saved."""
-        before = len(self.counts)
-        odd = before % 2
-        self.counts = _paired(self.counts, add, odd)
-        self.sizes = _paired(self.sizes, add, odd)
-        self.gaps = _paired(self.gaps, max, odd)
-        self.firsts = self.firsts[::2]
-        self.lasts = self.lasts[1::2] + (self.lasts[-1:] if odd else array("q"))
-        return before - len(self.counts)
+        pairs = len(self.rows) // (2 * ROW.size)
+        last = self.rows[2 * pairs * ROW.size :]
+        rows = ROW.iter_unpack(self.rows[: 2 * pairs * ROW.size])
+        self.rows = bytearray().join(map(_merged, rows, rows)) + last
+        return pairs
 
     def slices(self) -> Iterator[Slice]:
         """The rows as they will be told."""
         index = self.index
-        for row in zip(self.counts, self.sizes, self.firsts, self.lasts, self.gaps, strict=True):
+        for row in ROW.iter_unpack(self.rows):
             yield Slice(index, *row)
             index += row[0]
 
@@ -55,11 +57,9 @@ def _told(marks: int) -> tuple[Mark, ...]:
     return tuple(mark for mark in _MARKS if marks & BIT[mark])
 
 
-def _paired(column: "array[int]", merge: object, odd: int) -> "array[int]":
-    merged = array("q", map(merge, column[::2], column[1::2]))  # type: ignore[call-overload]
-    if odd:
-        merged.append(column[-1])
-    return merged
+def _merged(row: tuple[int, ...], following: tuple[int, ...]) -> bytes:
+    count, characters, first, _, gap = row
+    return ROW.pack(count + following[0], characters + following[1], first, following[3], max(gap, following[4]))
 
 
 class Timeline:
@@ -67,7 +67,6 @@ class Timeline:
 
     __slots__ = (
         "_budget",
-        "_count",
         "_first",
         "_gap",
         "_last",
@@ -77,6 +76,7 @@ class Timeline:
         "_run",
         "_size",
         "chunks",
+        "room",
         "stride",
     )
 
@@ -85,53 +85,52 @@ class Timeline:
         self._pins_left = self._budget // 3
         self._parts: list[Run | Slice] = []
         self._run: Run | None = None
-        self._rows = self._count = self._size = self._first = self._last = self._gap = 0
-        self.stride = 1
+        self._rows = self._size = self._first = self._last = self._gap = 0
+        self.stride = self.room = 1
         self.chunks = 0
-
-    def fits(self, count: int) -> bool:
-        """Whether so many chunks are all of the open row, or part of it."""
-        return count <= self.stride - self._count
-
-    def next_batch(self, most: int) -> int:
-        """How many chunks are best told at once: where rows are long, no more than the open one takes."""
-        return most if self.stride < most else min(most, self.stride - self._count)
 
     def extend(self, sizes: list[int], times: list[int], gaps: list[int]) -> None:
         """Account for neighbouring chunks: characters and arrival of each, and the gap before it."""
         begin, count = 0, len(sizes)
         while begin < count:
-            whole = 0 if self._count else min((count - begin) // self.stride, self._budget - self._rows)
-            end = begin + whole * self.stride if whole else min(begin + self.stride - self._count, count)
-            take = self._whole_rows if whole else self._part_of_a_row
-            take(sizes[begin:end], times[begin:end], gaps[begin:end])
+            rows = self._short_rows(count - begin)
+            if rows > 0:
+                end = begin + rows * self.stride
+                self._whole_rows(sizes[begin:end], times[begin:end], gaps[begin:end])
+            else:
+                end = min(begin + self.room, count)
+                self.add(end - begin, sum(sizes[begin:end]), times[begin], times[end - 1], max(gaps[begin:end]))
             begin = end
+
+    def _short_rows(self, count: int) -> int:
+        """How many rows so many chunks make at once; none where rows are long, or one is open."""
+        if self.stride >= _LONG or self.room < self.stride:
+            return 0
+        return min(count // self.stride, self._budget - self._rows)
 
     def _whole_rows(self, sizes: list[int], times: list[int], gaps: list[int]) -> None:
         stride, run = self.stride, self._run or self._open_run(self.chunks)
         rows = len(sizes) // stride
-        run.counts.extend(repeat(stride, rows))
-        run.sizes.extend(map(sum, zip(*[iter(sizes)] * stride, strict=True)))
-        run.firsts.extend(times[::stride])
-        run.lasts.extend(times[stride - 1 :: stride])
-        run.gaps.extend(map(max, zip(*[iter(gaps)] * stride, strict=True)))
+        characters = map(sum, zip(*[iter(sizes)] * stride, strict=True))
+        widest = map(max, zip(*[iter(gaps)] * stride, strict=True)) if stride > 1 else gaps
+        firsts, lasts = times[::stride], times[stride - 1 :: stride]
+        run.rows += b"".join(map(ROW.pack, repeat(stride, rows), characters, firsts, lasts, widest))
         self.chunks += len(sizes)
         self._rows_added(rows)
-
-    def _part_of_a_row(self, sizes: list[int], times: list[int], gaps: list[int]) -> None:
-        self.add(len(sizes), sum(sizes), times[0], times[-1], max(gaps))
 
     def add(self, count: int, characters: int, first: int, last: int, gap: int) -> None:
         """Account for `count` neighbouring chunks at once, no more than there is room for in the open row."""
         self.chunks += count
-        if self._count:
-            count, characters, first = self._count + count, self._size + characters, self._first
+        before = self.stride - self.room
+        if before:
+            characters, first = self._size + characters, self._first
             gap = max(gap, self._gap)
-        if count < self.stride:
-            self._count, self._size, self._first, self._last, self._gap = count, characters, first, last, gap
+        self.room -= count
+        if self.room:
+            self._size, self._first, self._last, self._gap = characters, first, last, gap
         else:
-            self._count = 0
-            self._row(count, characters, first, last, gap)
+            self.room = self.stride
+            self._row(before + count, characters, first, last, gap)
 
     def pin(self, at: int, characters: int, gap: int, marks: int) -> None:
         """Account for one chunk that keeps a row of its own, as long as there is room for such rows."""
@@ -146,17 +145,13 @@ class Timeline:
         self._rows_added(1)
 
     def _close_row(self) -> None:
-        if self._count:
-            count, self._count = self._count, 0
+        count, self.room = self.stride - self.room, self.stride
+        if count:
             self._row(count, self._size, self._first, self._last, self._gap)
 
     def _row(self, count: int, characters: int, first: int, last: int, gap: int) -> None:
         run = self._run or self._open_run(self.chunks - count)
-        run.counts.append(count)
-        run.sizes.append(characters)
-        run.firsts.append(first)
-        run.lasts.append(last)
-        run.gaps.append(gap)
+        run.rows += ROW.pack(count, characters, first, last, gap)
         self._rows_added(1)
 
     def _open_run(self, index: int) -> Run:
@@ -176,6 +171,7 @@ class Timeline:
         while self._rows > limit and saved:
             saved = sum(part.halve() for part in self._parts if isinstance(part, Run))
             self._rows -= saved
+            self.room += self.stride
             self.stride *= 2
 
     def close(self, limit: int | None) -> None:
@@ -200,10 +196,7 @@ class NoTimeline(Timeline):
 
     def __init__(self) -> None:
         super().__init__(None)
-
-    def fits(self, count: int) -> bool:  # noqa: ARG002 - others ask
-        """There is one row, and it is not kept."""
-        return True
+        self.stride = self.room = _ENDLESS
 
     def extend(self, sizes: list[int], times: list[int], gaps: list[int]) -> None:  # noqa: ARG002 - others keep them
         """Count the chunks."""
