@@ -322,6 +322,20 @@ def test_a_million_characters_leave_no_more_behind_than_the_tail(text: str) -> N
     assert size <= (20_000 if text == "emoji" else 6_000)
 
 
+def test_a_search_is_made_every_step_and_every_long_step_once_the_tail_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+
+    def counted(text: str) -> tuple[int, int]:
+        read.append(len(text))
+        return recurrence(text)
+
+    monkeypatch.setattr(loops, "recurrence", counted)
+    detector = LoopDetector()
+    for piece in cut(words(random.Random(2), TAIL + 20 * LONG_STEP), 6):
+        detector.feed(piece)
+    assert read == [STEP * step for step in range(1, TAIL // STEP + 1)] + [TAIL + LONG_STEP] * 20
+
+
 def held_by(detector: LoopDetector) -> tuple[int, int]:
     """Characters and bytes that the detector keeps: the pending pieces, and every field of its reader."""
     reader = detector._reader

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.recording.recorders import SECOND, recorder, tapped
 
@@ -47,6 +47,7 @@ def fed(made: Recorder, chunks: list[tuple[Any, int, int]]) -> int:
     return moments[-1] + 7
 
 
+@example([([("no such word",)], 0, 0)], EndCause.EXHAUSTED, 8)
 @given(CHUNKS, st.sampled_from(EndCause), st.integers(8, 60))
 def test_any_chunks_give_a_record_whose_figures_agree(
     chunks: list[tuple[Any, int, int]], cause: EndCause, budget: int
