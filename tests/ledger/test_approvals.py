@@ -173,7 +173,17 @@ def test_approving_what_is_not_there_names_the_key(ledger):
         ledger.approve("nope", "ann")
 
 
-@pytest.mark.parametrize("bad", [{"mode": "maybe"}, {"mode": "page"}, {"escalate_to": "page"}, {"expires_after": 0}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"mode": "maybe"},
+        {"mode": "page"},
+        {"escalate_to": "page"},
+        {"expires_after": 0},
+        {"confidence_below": float("nan")},
+        {"confidence_below": 80},
+    ],
+)
 def test_a_policy_that_cannot_work_is_refused_when_it_is_made(bad):
     with pytest.raises(EffectInputError, match="policy"):
         Policy(**bad)

@@ -304,6 +304,12 @@ def test_equal_arguments_hash_equally_however_they_are_written(ledger):
         ({"tool": "t", "kind": "two words"}, "kind"),
         ({"tool": "t", "on_duplicate": "maybe"}, "on_duplicate"),
         ({"tool": "t", "compensate": "refund"}, "compensate"),
+        ({"tool": "t", "policy": "deny"}, "policy"),
+        ({"tool": "t", "confidence": float("nan")}, "confidence"),
+        ({"tool": "t", "confidence": 80}, "confidence"),
+        ({"tool": "t", "confidence": "high"}, "confidence"),
+        ({"tool": "t", "lease": 0}, "lease"),
+        ({"tool": "t", "lease": float("inf")}, "lease"),
     ],
 )
 def test_wrong_input_is_named_before_anything_is_dispatched(ledger, bad, names):

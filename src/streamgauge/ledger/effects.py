@@ -16,7 +16,7 @@ from streamgauge.ledger.errors import DuplicateEffect, EffectInputError
 from streamgauge.ledger.execution import Books, Call, Declaration, Execution, Proof, pick
 from streamgauge.ledger.identity import tool_name
 from streamgauge.ledger.offload import offload
-from streamgauge.ledger.policy import Policy, tool_class
+from streamgauge.ledger.policy import Policy, check_confidence, check_duration, tool_class
 from streamgauge.ledger.states import Meaning
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -258,6 +258,11 @@ def make_effect(
         raise EffectInputError("on_duplicate", on_duplicate, "one of " + ", ".join(ON_DUPLICATE))
     if compensate is not None and not callable(compensate):
         raise EffectInputError("compensate", compensate, "a function that takes the entry")
+    if policy is not None and not isinstance(policy, Policy):
+        raise EffectInputError("policy", policy, "a Policy")
+    check_confidence("confidence", confidence)
+    if lease is not None:
+        check_duration("lease", lease)
     proof = (no_effect,) if isinstance(no_effect, type) else no_effect
     declaration = Declaration(
         tool=tool,

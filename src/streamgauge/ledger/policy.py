@@ -5,6 +5,7 @@ Data and one pure function, `decide`. Seconds are seconds.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,9 +28,16 @@ def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
         raise EffectInputError(name, value, "one of " + ", ".join(allowed))
 
 
-def _positive(name: str, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+def check_duration(name: str, value: object) -> None:
+    """Refuse what is no time that may pass."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
         raise EffectInputError(name, value, "a number of seconds above 0")
+
+
+def check_confidence(name: str, value: object) -> None:
+    """Refuse what is no confidence; one that is not given is fine."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1):
+        raise EffectInputError(name, value, "a number from 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,8 @@ class Policy:
     def __post_init__(self) -> None:
         _one_of("policy mode", self.mode, MODES)
         _one_of("policy escalate_to", self.escalate_to, MODES)
-        _positive("policy expires_after", self.expires_after)
+        check_duration("policy expires_after", self.expires_after)
+        check_confidence("policy confidence_below", self.confidence_below)
         if "page" in (self.mode, self.escalate_to) and not callable(self.pager):
             raise EffectInputError("policy pager", self.pager, "a callable, because the policy pages somebody")
 
@@ -95,7 +104,7 @@ class LedgerSettings:
         _one_of("on_store_failure", self.on_store_failure, STORE_FAILURES)
         _one_of("compensation", self.compensation, COMPENSATION)
         for name in _DURATIONS:
-            _positive(name, getattr(self, name))
+            check_duration(name, getattr(self, name))
 
     def policy_of(self, tool: str) -> Policy:
         """The policy that holds for `tool`."""
