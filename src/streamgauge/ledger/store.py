@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from streamgauge.ledger import admission, fence, verdict
+from streamgauge.ledger.blind import BlindJournal
 from streamgauge.ledger.database import Database
 from streamgauge.ledger.entry import Entry, Source, StreamRow, ToolCall
 from streamgauge.ledger.errors import (
@@ -52,7 +53,7 @@ class Store:
 
     def post(self, work: Callable[[Journal], T]) -> T:
         """Run `work`, which only writes, and send what it wrote without looking; then tell its facts."""
-        journal = Journal(None)
+        journal = BlindJournal()
         result = work(journal)
         self.database.post(journal.changes())
         self._publish(journal.facts)
@@ -80,8 +81,8 @@ class Store:
             return self.write(lambda journal: _settle(journal, entry, _look_again(journal, entry), step, at_ns, values))
 
     def _blindly(self, entry: Entry) -> Callable[[Callable[[Journal], T]], T]:
-        """Where no stream has to be looked at nothing is read, so nothing has to be waited for but the disk."""
-        return self.post if entry.stream_ref is None else self.write
+        """Nothing is read, so nothing has to be waited for but the disk; SQLite reads a stream's row in no time."""
+        return self.post if entry.stream_ref is None or self.database.dialect == "postgresql" else self.write
 
     def decide(self, key: str, step: Step, by: str, at_ns: int, args_hash: str | None) -> Entry:
         """Approve or deny a waiting effect; an approval for other arguments is refused and recorded."""
