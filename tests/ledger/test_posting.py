@@ -196,11 +196,22 @@ def test_an_outcome_is_written_behind_the_fence(ledger, one_door):
     assert [str(entry.state) for entry in ledger.entries()] == ["committed"]
 
 
-def test_an_outcome_after_the_end_of_the_stream_writes_its_record(ledger):
-    with ledger.effect("send", key="k", stream="s"):
-        ledger.end_stream("s", "completed")
+@pytest.mark.parametrize("told_here", [True, False])
+def test_an_outcome_after_the_end_of_the_stream_writes_its_record(ledger, postgres_url, told_here):
+    with Ledger(postgres_url) as other, ledger.effect("send", key="k", stream="s"):
+        (ledger if told_here else other).end_stream("s", "completed")
     assert [record["verdict"] for record in ledger.reconciliations()] == ["consistent"]
     assert not ledger.streams(ref="s")[0].open
+
+
+def test_nobody_supposes_that_a_stream_goes_on_whose_end_he_told(ledger, statements):
+    with ledger.effect("send", key="k", stream="s"):
+        ledger.end_stream("s", "completed")
+        statements.clear()
+    assert [statement for statement in statements if statement.startswith("WITH supposed")] == []
+    for n in range(3000):
+        ledger._store._remember_end(f"s{n}")
+    assert len(ledger._store._ended) <= 1000
 
 
 def test_what_is_denied_after_the_end_of_the_stream_is_in_its_record(postgres_url):
@@ -211,11 +222,19 @@ def test_what_is_denied_after_the_end_of_the_stream_is_in_its_record(postgres_ur
         assert not ledger.streams(ref="s")[0].open
 
 
-def test_a_stream_that_has_its_record_is_opened_again_by_another_effect(ledger):
+@pytest.mark.parametrize("company", [0, 2])
+def test_a_stream_that_has_its_record_is_opened_again_by_another_effect(ledger, one_door, company):
     ledger.end_stream("s", "completed")
     run(ledger, "a", "s")
-    with ledger.effect("send", key="b", stream="s"):
-        assert ledger.streams(ref="s")[0].open
+    before = ledger.streams(ref="s")[0]
+    others = [ledger.effect("send", key=f"o{n}", stream=f"o{n}").execution() for n in range(company)]
+    mine = ledger.effect("send", key="b", stream="s").execution()
+    executions = {str(n): execution for n, execution in enumerate([*others, mine])}
+    at_once(one_door, lambda name: executions[name].begin(), list(executions))
+    after = ledger.streams(ref="s")[0]
+    assert (before.open, after.open) == (False, True)
+    assert after.changed_ns == mine.entry.intended_ns
+    mine.committed()
     assert [len(record["effects"]) for record in ledger.reconciliations(history=True, stream="s")] == [1, 2]
 
 
@@ -323,7 +342,8 @@ CASES: dict[str, tuple[Callable[[Ledger], object], Supposed, bool]] = {
     "it has ended": (change("outcome = 'completed'"), Supposed(ROW, undecided=True), False),
     "it has ended, which is no matter": (change("outcome = 'completed'"), START, True),
     "nobody knows how it ends": (change("outcome = 'detached'"), Supposed(ROW, undecided=True), True),
-    "it has its record": (change("open = FALSE"), START, False),
+    "it has its record": (change("open = FALSE"), START, True),
+    "it has its record and was stopped": (change("open = FALSE, stopped_ns = 1"), START, False),
     "nobody began it": (sql("DELETE FROM streamgauge_stream"), START, True),
     "nobody began what is to be settled": (sql("DELETE FROM streamgauge_stream"), Supposed(ROW), False),
     "it has another answer": (change("response_id = 'other'"), START, False),
@@ -358,6 +378,7 @@ def test_a_start_is_written_only_where_all_is_so(ledger, one_door, before, suppo
     assert mistaken == ([] if so else ["k"])
     assert len(ledger.entries()) == rows_before + company + so
     assert len(ledger.history(key="k")) == so
+    assert [stream.open for stream in ledger.streams(ref="s")] in ([so], [True], [])
 
 
 def test_what_is_begun_at_once_by_two_that_know_different_answers_is_begun_by_one(ledger, one_door):

@@ -5,6 +5,8 @@ Comes in: the same questions as to any journal. Goes out: changes, with what was
 waits once for the database where it would wait once per question.
 """
 
+from collections.abc import Sequence
+
 from streamgauge.ledger.entry import StreamRow
 from streamgauge.ledger.journal import Journal
 from streamgauge.ledger.states import UNSETTLED
@@ -14,10 +16,8 @@ from streamgauge.ledger.writing import Changes, Supposed
 class BlindJournal(Journal):
     """For one entry, which is new or moves, and at most one stream."""
 
-    def __init__(self) -> None:
-        super().__init__(None)
-        self._supposed: Supposed | None = None
-        self._keys: list[str] = []
+    _supposed: Supposed | None = None
+    _keys: Sequence[str] = ()
 
     def stream(self, ref: str) -> StreamRow | None:  # noqa: ARG002 - whichever it is
         """Not looked at."""

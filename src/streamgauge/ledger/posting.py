@@ -30,14 +30,15 @@ Names = tuple[str, ...]
 def post_on_postgresql(cursor: Any, several: Sequence[Changes]) -> list[int]:
     """Write, through the driver's own cursor, what is true of each; the places of those of whom it is not."""
     if len(several) == 1:
-        return [] if cursor.execute(*_alone(several[0])).fetchall() else [0]
+        return [] if cursor.execute(*_alone(several[0])).rowcount else [0]
     groups = _by_change(several)
     refused: list[int] = []
     with cursor.connection.transaction() if len(groups) > 1 else nullcontext():
         for (state, *names), places in groups.items():
             sql, values = _together([several[place] for place in places], state, tuple(names))
-            done = set(cursor.execute(sql, values).fetchall())
-            refused += [place for place in places if _identity(several[place]) not in done]
+            if cursor.execute(sql, values).rowcount < len(places):
+                done = set(cursor.fetchall())
+                refused += [place for place in places if _identity(several[place]) not in done]
     return refused
 
 
@@ -188,6 +189,8 @@ def _statement(supposed: str | None, written: Mapping[str, str], lines: str | No
     parts = {"supposed": f"SELECT * FROM {supposed}"} | _LOOKED_AT if supposed is not None else {}
     parts |= written
     parts["done"] = " UNION ALL ".join(f"SELECT {_WHO} FROM {part}" for part in ("added", "moved") if part in written)
+    if supposed is not None:
+        parts["reopened"] = _REOPENED
     if lines is not None:
         parts["noted"] = f"INSERT INTO {history.name} ({', '.join(_LINE)}) SELECT {', '.join(_LINE)} FROM {lines}"
     return f"WITH {', '.join(f'{name} AS ({sql})' for name, sql in parts.items())} SELECT {_WHO} FROM done"
@@ -213,11 +216,11 @@ _WHO = "key, attempt, token"
 _UNDECIDED = ", ".join(sorted(f"'{outcome or ''}'" for outcome in UNDECIDED))
 _LOOKED_AT = {
     "locked": f"""
-        SELECT supposed.* FROM supposed, LATERAL (
+        SELECT supposed.*, known.open FROM supposed, LATERAL (
             SELECT open, stopped_ns, outcome, response_id FROM {streams.name} WHERE ref = supposed.ref
             FOR UPDATE SKIP LOCKED
         ) AS known
-        WHERE known.open AND (known.stopped_ns IS NULL OR NOT starts)
+        WHERE (known.stopped_ns IS NULL OR NOT starts)
         AND (coalesce(known.outcome, '') IN ({_UNDECIDED}) OR NOT undecided)
         AND CASE
             WHEN NOT starts THEN TRUE
@@ -235,7 +238,7 @@ _LOOKED_AT = {
         SELECT token FROM (
             SELECT * FROM locked
             UNION ALL
-            SELECT supposed.* FROM supposed JOIN begun USING (ref)
+            SELECT supposed.*, TRUE FROM supposed JOIN begun USING (ref)
             WHERE starts AND begun.response_id IS NOT DISTINCT FROM supposed.response_id
         ) AS mine
         WHERE NOT by_call OR response_id IS NULL OR NOT (
@@ -246,6 +249,11 @@ _LOOKED_AT = {
 """What is locked is seen as it is then; all else as it was when the statement began. Whoever wrote under the other key
 did so before the stream's row got the response id: that has to have been there already. A stream that is known is not
 tried to be begun: even an insert that gives way waits for who is changing the row."""
+
+_REOPENED = f"""
+    UPDATE {streams.name} AS known SET open = TRUE, changed_ns = locked.changed_ns FROM locked
+    WHERE known.ref = locked.ref AND NOT locked.open AND locked.token IN (SELECT token FROM done)"""
+"""What the journal does, too: something happened that no record tells yet."""
 
 _ADDED = f"""
     INSERT INTO {effects.name} ({{names}}) SELECT {{names}} FROM {{rows}} WHERE {{fits}}

@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 @dataclass(slots=True)
 class Supposed:
-    """What the row of a stream was taken for by somebody who did not look: open, and what else is said here.
+    """What the row of a stream was taken for by somebody who did not look; it is opened again, if it has its record.
 
     `starts`: nobody stopped it, and it has the response id that was named; it is begun as `stream` if nobody did.
     `undecided`: its end was not told. `by_call`: no other stream carries its answer, so that the key of the tool call
