@@ -994,7 +994,7 @@ OF_STREAMS = (
         "ledger: effects of streams share a commit on PostgreSQL",
         edit("ledger/store.py", " or self._supposes else", " else"),
         f"{POSTING}test_an_effect_of_a_stream_is_two_statements_each_a_transaction_of_its_own",
-        f"{POSTING}test_so_are_many_of_many_streams_at_once",
+        f"{POSTING}test_the_first_effect_of_a_stream_begins_it_in_the_same_statement",
     ),
     row(
         "ledger: a start on PostgreSQL looks whether the stream was stopped",
