@@ -16,6 +16,10 @@ STARTED = Entry("k", 1, "send", "external_message", EffectState.STARTED, "hash",
 NOTE = {"at_ns": 1, "what": "x", "key": "k", "attempt": 1, "stream_ref": None, "actor": None, "detail": None}
 
 
+def note(entry: Entry) -> dict[str, Any]:
+    return NOTE | {"key": entry.key, "attempt": entry.attempt}
+
+
 @pytest.fixture
 def opened(any_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     """A ledger that holds one started effect and lets everybody in by one door."""
@@ -26,7 +30,7 @@ def opened(any_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
 
 
 def committed(known: Entry, **values: Any) -> Changes:
-    return Changes(moved=[(known, known.evolve(state=EffectState.COMMITTED, **values))], noted=[NOTE])
+    return Changes(moved=[(known, known.evolve(state=EffectState.COMMITTED, **values))], noted=[note(known)])
 
 
 def inside(ledger: Ledger, changes: Changes) -> None:
@@ -85,7 +89,8 @@ def test_whose_changes_are_wrong_is_told_so_and_those_who_shared_the_commit_are_
         except Mistaken:
             errors.append(key)
 
-    others = {f"n{n}": Changes(added=[STARTED.evolve(key=f"n{n}", result=n)], noted=[NOTE]) for n in range(40)}
+    fresh = [STARTED.evolve(key=f"n{n}", result=n) for n in range(40)]
+    others = {entry.key: Changes(added=[entry], noted=[note(entry)]) for entry in fresh}
     lost = Changes(moved=[(STARTED, STARTED.evolve(state=EffectState.UNKNOWN, reason="lost"))], noted=[NOTE])
     changes = others | WRONG | {"good": lost}
     at_once(opened._database._doors[0], write, list(changes))

@@ -962,7 +962,6 @@ WRITTEN_WITHOUT_LOOKING = (
         "ledger: PostgreSQL tells of an entry that is not what it was taken for",
         edit("ledger/writing.py", "SELECT 1 / ({done} = %(rows)s)::int", "SELECT {done} = %(rows)s"),
         f"{WRITING}test_nothing_is_written_of_an_entry_that_is_not_what_it_was_taken_for",
-        f"{WRITING}test_whose_changes_are_wrong_is_told_so_and_those_who_shared_the_commit_are_not",
     ),
     row(
         "ledger: PostgreSQL adds no entry where one was to be moved",
@@ -988,6 +987,104 @@ WRITTEN_WITHOUT_LOOKING = (
     ),
 )
 
+POSTING = "tests/ledger/test_posting.py::"
+SO = f"{POSTING}test_a_start_is_written_only_where_all_is_so"
+OF_STREAMS = (
+    row(
+        "ledger: effects of streams share a commit on PostgreSQL",
+        edit("ledger/store.py", " or self._supposes else", " else"),
+        f"{POSTING}test_an_effect_of_a_stream_is_two_statements_each_a_transaction_of_its_own",
+        f"{POSTING}test_the_first_effect_of_a_stream_begins_it_in_the_same_statement",
+    ),
+    row(
+        "ledger: a start on PostgreSQL looks whether the stream was stopped",
+        edit("ledger/posting.py", "(known.stopped_ns IS NULL OR NOT starts)", "TRUE"),
+        f"{POSTING}test_one_of_many_is_refused_by_the_fence_and_the_others_start",
+        f"{POSTING}test_what_is_called_in_other_processes_after_a_cancel_has_returned_does_not_start",
+        f"{SO}[it was stopped-0]",
+        f"{SO}[it was stopped-3]",
+    ),
+    row(
+        "ledger: a start on PostgreSQL locks the stream's row",
+        edit("ledger/posting.py", "            FOR UPDATE SKIP LOCKED\n", ""),
+        f"{POSTING}test_a_stop_that_is_being_written_is_waited_for_by_its_own_effects_and_by_no_others",
+    ),
+    row(
+        "ledger: nobody waits for the stream of somebody else",
+        edit("ledger/posting.py", " SKIP LOCKED", ""),
+        f"{POSTING}test_a_stop_that_is_being_written_is_waited_for_by_its_own_effects_and_by_no_others",
+    ),
+    row(
+        "ledger: what is the last of a stream that has ended is not settled without its record",
+        edit("ledger/posting.py", " OR NOT undecided)", " OR TRUE)"),
+        f"{POSTING}test_an_outcome_after_the_end_of_the_stream_writes_its_record",
+        f"{POSTING}test_what_is_denied_after_the_end_of_the_stream_is_in_its_record",
+        f"{SO}[it has ended-0]",
+    ),
+    row(
+        "ledger: a stream that has its record is opened again",
+        edit("ledger/posting.py", 'parts["reopened"] = _REOPENED', "pass"),
+        f"{POSTING}test_a_stream_that_has_its_record_is_opened_again_by_another_effect",
+    ),
+    row(
+        "ledger: a tool call that was made for another stream of the answer is looked for",
+        edit("ledger/posting.py", "s.response_id = mine.response_id AND s.ref <> mine.ref", "FALSE"),
+        f"{SO}[another carries its answer-0]",
+        f"{SO}[another carries its answer-3]",
+    ),
+    row(
+        "ledger: a tool call that was made before the answer was known is looked for",
+        edit("ledger/posting.py", "WHERE key = mine.other_key", "WHERE FALSE"),
+        f"{SO}[it was done under the other key-0]",
+        f"{SO}[it was done under the other key-3]",
+    ),
+    row(
+        "ledger: an answer that is another than was supposed is looked at",
+        edit("ledger/posting.py", "ELSE known.response_id = supposed.response_id AND (", "ELSE ("),
+        f"{SO}[it has another answer-0]",
+    ),
+    row(
+        "ledger: a key without an answer is no key where the answer is known",
+        edit("ledger/posting.py", "known.response_id IS NULL OR NOT by_call", "TRUE"),
+        f"{SO}[it has an answer-0]",
+    ),
+    row(
+        "ledger: of two that begin a stream with different answers one looks again",
+        edit("ledger/posting.py", "begun.response_id IS NOT DISTINCT FROM supposed.response_id", "TRUE"),
+        f"{POSTING}test_what_is_begun_at_once_by_two_that_know_different_answers_is_begun_by_one",
+    ),
+    row(
+        "ledger: lines about what was refused are not written",
+        edit("ledger/posting.py", " WHERE ({_WHO}) IN (SELECT {_WHO} FROM done)", ""),
+        edit("ledger/posting.py", " WHERE EXISTS (SELECT FROM done)", ""),
+        f"{SO}[it was stopped-0]",
+        f"{SO}[it was stopped-3]",
+        f"{WRITING}test_whose_changes_are_wrong_is_told_so_and_those_who_shared_the_commit_are_not",
+    ),
+    row(
+        "ledger: nobody settles an effect of PostgreSQL that is not there, alone or in company",
+        edit("ledger/posting.py", " WHERE 1 / (xmax <> 0)::int = 1", ""),
+        f"{WRITING}test_whose_changes_are_wrong_is_told_so_and_those_who_shared_the_commit_are_not",
+    ),
+    row(
+        "ledger: nobody settles somebody else's execution on PostgreSQL, alone or in company",
+        edit("ledger/posting.py", "    WHERE known.state = %(of_state)s AND known.token = excluded.token\n", ""),
+        edit("ledger/posting.py", " AND state = %(of_state)s AND token = %(of_token)s", ""),
+        f"{WRITING}test_nothing_is_written_of_an_entry_that_is_not_what_it_was_taken_for",
+        f"{WRITING}test_whose_changes_are_wrong_is_told_so_and_those_who_shared_the_commit_are_not",
+    ),
+    row(
+        "ledger: those of one stream go by one door",
+        edit("ledger/database.py", "if changes.supposed is None:", "if True:"),
+        f"{POSTING}test_those_of_one_stream_go_by_one_door",
+    ),
+    row(
+        "ledger: kept plans scan no table",
+        edit("ledger/database.py", 'cursor.execute("SET enable_seqscan = off")', "pass"),
+        f"{POSTING}test_no_plan_that_was_made_while_a_table_was_small_scans_it_when_it_is_not",
+    ),
+)
+
 TABLE = (
     *EXIT_PATHS,
     *HELPERS,
@@ -999,4 +1096,5 @@ TABLE = (
     *OTHER_SOFTWARE,
     *REPETITION,
     *WRITTEN_WITHOUT_LOOKING,
+    *OF_STREAMS,
 )

@@ -18,7 +18,6 @@ from streamgauge.ledger.errors import (
     DuplicateEffect,
     EffectDenied,
     EffectRefused,
-    Mistaken,
 )
 from streamgauge.ledger.facts import Refused as RefusedFact
 from streamgauge.ledger.identity import key_of
@@ -32,15 +31,11 @@ ANNOUNCE = "announce"
 def admit(
     journal: Journal, wanted: Entry, mode: str, fence_mode: str, source: Source, *, look: bool
 ) -> Entry | EffectRefused:
-    """`look`: whether to look what is known under the key, and who else carries the answer; taken for nothing and
-    nobody first, for most keys are new and most answers have one stream.
-    """
+    """`look`: whether to look what is known under the key; taken for nothing first, for most keys are new."""
     if look and wanted.stream_ref is not None:
         journal.lock_carriers(wanted.stream_ref, source.response_id)
     stream = stream_of(journal, wanted, source)
     others = _others(journal, wanted, stream)
-    if others and not (look or journal.alone):
-        raise Mistaken
     wanted = _under_its_response(journal, wanted, stream, others)
     earlier = journal.latest(wanted.key) if look else None
     if earlier is not None and earlier.token == wanted.token and earlier.state is EffectState.STARTED:

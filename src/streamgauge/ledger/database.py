@@ -1,8 +1,8 @@
 """The database behind the ledger: opened safely, written in whole transactions, its failures named.
 
 Comes in: a URL and functions that work on a connection. Goes out: their results, durable. On SQLite concurrent writers
-share one transaction and one fsync (group commit). PostgreSQL shares the fsync by itself; there, writes that need no
-answer share a transaction and a round trip. May not know what is written.
+share one transaction and one fsync (group commit). PostgreSQL shares the fsync by itself; there, writes that were made
+without looking share a transaction and a round trip. May not know what is written.
 
 Every write may be run more than once when a connection is lost or a lock race is lost: a function passed to `write`
 must recognise its own earlier success.
@@ -22,7 +22,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from streamgauge.errors import LedgerError
 from streamgauge.ledger import migrations
 from streamgauge.ledger.errors import EffectInputError, Mistaken, StoreUnavailable
-from streamgauge.ledger.writing import Changes, joined, write_on_postgresql, write_on_sqlite
+from streamgauge.ledger.posting import post_on_postgresql
+from streamgauge.ledger.writing import Changes, joined, write_on_sqlite
 
 T = TypeVar("T")
 Operation = Callable[[sa.Connection], T]
@@ -122,8 +123,14 @@ class Database:
         return self._guarded(lambda: self._transaction(operation))
 
     def post(self, changes: Changes) -> None:
-        """Write `changes`, all or none; when this returns, they are on disk. Raises `Mistaken`."""
-        self._guarded(lambda: min(self._doors, key=GroupCommit.crowd).run(changes))
+        """Write `changes` of one entry, all or none; when this returns, they are on disk. Raises `Mistaken`."""
+        self._guarded(lambda: self._door_for(changes).run(changes))
+
+    def _door_for(self, changes: Changes) -> "GroupCommit":
+        """Those who come from one stream go by one door: at two they would be in each other's way."""
+        if changes.supposed is None:
+            return min(self._doors, key=GroupCommit.crowd)
+        return self._doors[hash(changes.supposed.stream.ref) % len(self._doors)]
 
     def _transaction(self, operation: Operation[T]) -> T:
         with self._engine.begin() as connection:
@@ -391,15 +398,15 @@ def _perform_apart(connection: sa.Connection, driver: Any, ticket: _Ticket) -> N
 
 
 def _post(connection: sa.Connection, batch: list[_Ticket]) -> None:
-    """Changes that wait for no answer, in one round trip to PostgreSQL, which is one transaction.
+    """Changes that were made without looking, in one round trip to PostgreSQL, which is one transaction.
 
-    If it fails, each goes alone, to learn whose fault it was.
+    Whose changes rest on something that is not so is told; if it fails, each goes alone, to learn whose fault it was.
     """
-    driver: Any = connection.connection.driver_connection
-    driver.autocommit = True
+    cursor = connection.info.get(_CURSOR) or _prepare_to_post(connection)
+    driver = cursor.connection
     try:
-        write_on_postgresql(driver, joined(ticket.operation for ticket in batch))
-    except (driver.Error, Mistaken) as error:
+        refused = post_on_postgresql(cursor, [ticket.operation for ticket in batch])
+    except driver.Error as error:
         if driver.closed or driver.broken:
             raise
         if len(batch) > 1:
@@ -407,6 +414,21 @@ def _post(connection: sa.Connection, batch: list[_Ticket]) -> None:
                 _post(connection, [ticket])
         else:
             batch[0].error = error
+    else:
+        for place in refused:
+            batch[place].error = Mistaken()
+
+
+_CURSOR = "streamgauge_cursor"
+
+
+def _prepare_to_post(connection: sa.Connection) -> Any:
+    """A cursor for all that is posted: the driver's own, which commits each statement by itself."""
+    driver: Any = connection.connection.driver_connection
+    driver.autocommit = True
+    cursor = connection.info[_CURSOR] = driver.cursor()
+    cursor.execute("SET enable_seqscan = off")  # plans are kept, also those made while the tables were small
+    return cursor
 
 
 _opened: "weakref.WeakSet[Database]" = weakref.WeakSet()

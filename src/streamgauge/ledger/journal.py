@@ -63,10 +63,7 @@ _SIBLINGS = (
 
 
 class Journal:
-    """Reads through `connection`; `flush` writes what was collected.
-
-    Without a connection it is blind: what is to be written can be taken from it, nothing can be read.
-    """
+    """Reads through `connection`; `flush` writes what was collected."""
 
     def __init__(self, connection: sa.Connection | None) -> None:
         self._connection = connection
@@ -105,11 +102,6 @@ class Journal:
                 return None
             self._locked[ref] = stream_from(row)
         return self._locked[ref]
-
-    @property
-    def alone(self) -> bool:
-        """Whether nobody else can write meanwhile."""
-        return self.connection.dialect.name == "sqlite"
 
     def lock_carriers(self, ref: str, response_id: str | None) -> None:
         """Lock all streams that carry a response, that of the stream `ref` if it is not named."""

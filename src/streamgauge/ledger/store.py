@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from streamgauge.ledger import admission, fence, verdict
+from streamgauge.ledger.blind import BlindJournal
 from streamgauge.ledger.database import Database
 from streamgauge.ledger.entry import Entry, Source, StreamRow, ToolCall
 from streamgauge.ledger.errors import (
@@ -27,6 +28,9 @@ from streamgauge.ledger.tables import effects, streams, tool_calls
 
 T = TypeVar("T")
 
+_REMEMBERED = 1000
+"""Streams of which is remembered that they have ended; a few are enough, and whichever are forgotten are looked at."""
+
 
 class Store:
     """The ledger's writes on `database`; `publish` is given the facts of every transaction once it is on disk."""
@@ -34,6 +38,8 @@ class Store:
     def __init__(self, database: Database, publish: Callable[[list[Fact]], None]) -> None:
         self.database = database
         self._publish = publish
+        self._supposes = database.dialect == "postgresql"
+        self._ended: set[str] = set()
 
     def write(self, work: Callable[[Journal], T]) -> T:
         """Run `work` in one transaction, then tell its facts."""
@@ -52,7 +58,7 @@ class Store:
 
     def post(self, work: Callable[[Journal], T]) -> T:
         """Run `work`, which only writes, and send what it wrote without looking; then tell its facts."""
-        journal = Journal(None)
+        journal = BlindJournal(None)
         result = work(journal)
         self.database.post(journal.changes())
         self._publish(journal.facts)
@@ -74,14 +80,15 @@ class Store:
 
     def settle(self, entry: Entry, step: Step, at_ns: int, **values: Any) -> Entry:
         """Write down what became of a started effect, on the word of the process that ran it."""
+        way = self._blindly(entry) if entry.stream_ref not in self._ended else self.write
         try:
-            return self._blindly(entry)(lambda journal: _settle(journal, entry, entry, step, at_ns, values))
+            return way(lambda journal: _settle(journal, entry, entry, step, at_ns, values))
         except Mistaken:
             return self.write(lambda journal: _settle(journal, entry, _look_again(journal, entry), step, at_ns, values))
 
     def _blindly(self, entry: Entry) -> Callable[[Callable[[Journal], T]], T]:
-        """Where no stream has to be looked at nothing is read, so nothing has to be waited for but the disk."""
-        return self.post if entry.stream_ref is None else self.write
+        """Nothing is read, so nothing has to be waited for but the disk; SQLite reads a stream's row in no time."""
+        return self.post if entry.stream_ref is None or self._supposes else self.write
 
     def decide(self, key: str, step: Step, by: str, at_ns: int, args_hash: str | None) -> Entry:
         """Approve or deny a waiting effect; an approval for other arguments is refused and recorded."""
@@ -126,7 +133,14 @@ class Store:
                 _observe(journal, call)
             _end(journal, ref, at_ns, values, told=told, hold=hold, known=known)
 
+        self._remember_end(ref)
         self.write(work)
+
+    def _remember_end(self, ref: str) -> None:
+        """Of some streams it need not be supposed that they go on."""
+        if len(self._ended) >= _REMEMBERED:
+            self._ended = set()
+        self._ended.add(ref)
 
     def adopt(self, entry: Entry) -> Entry:
         """Write down an effect that ran while the store was away, as a further attempt if its key is taken."""

@@ -16,11 +16,27 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from streamgauge.ledger.entry import Entry
+from streamgauge.ledger.entry import Entry, StreamRow
 from streamgauge.ledger.errors import Mistaken
 from streamgauge.ledger.tables import effects, history
 
 Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Supposed:
+    """What the row of a stream was taken for by somebody who did not look; it is opened again, if it has its record.
+
+    `starts`: nobody stopped it, and it has the response id that was named; it is begun as `stream` if nobody did.
+    `undecided`: its end was not told. `by_call`: no other stream carries its answer, so that the key of the tool call
+    is the right one, and nothing was written under `other_key`, by which the same call might have come.
+    """
+
+    stream: StreamRow
+    starts: bool = False
+    undecided: bool = False
+    by_call: bool = False
+    other_key: str | None = None
 
 
 @dataclass(slots=True)
@@ -30,9 +46,16 @@ class Changes:
     added: list[Entry] = field(default_factory=list)
     moved: list[tuple[Entry, Entry]] = field(default_factory=list)
     noted: list[Row] = field(default_factory=list)
+    supposed: Supposed | None = None
+    """Only of what is posted to PostgreSQL."""
 
     def __bool__(self) -> bool:
         return bool(self.added or self.moved or self.noted)
+
+    @property
+    def entry(self) -> Entry:
+        """The one entry that what is posted is about, as it becomes."""
+        return self.added[0] if self.added else self.moved[0][1]
 
 
 def joined(several: Iterable[Changes]) -> Changes:
