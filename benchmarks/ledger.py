@@ -189,6 +189,10 @@ def main() -> None:
     parser.add_argument("--postgresql", metavar="URL", help="an empty database")
     parser.add_argument("--reconcile", type=int, default=100_000, metavar="ENTRIES")
     options = parser.parse_args()
+    if options.postgresql:
+        with Ledger(options.postgresql) as ledger:
+            if ledger.entries():
+                parser.error("--postgresql: an empty database is needed, this one holds entries")
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as directory:
         for threads in (1, 32):
