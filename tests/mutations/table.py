@@ -931,6 +931,11 @@ REPETITION = (
         f"{LOOPS}test_nothing_that_is_reported_depends_on_how_the_text_is_cut",
     ),
     row(
+        "loops: a full tail is searched half as often",
+        edit("analysis/loops.py", "            self.step = LONG_STEP\n", "            self.step = STEP\n"),
+        f"{LOOPS}test_a_search_is_made_every_step_and_every_long_step_once_the_tail_is_full",
+    ),
+    row(
         "loops: drifting repetition is suspect, never a finding",
         edit(
             "analysis/report.py",
@@ -948,6 +953,12 @@ REPETITION = (
 
 WRITING = "tests/ledger/test_writing.py::"
 WRITTEN_WITHOUT_LOOKING = (
+    row(
+        "ledger: a confidence that is none is named",
+        edit("ledger/policy.py", "not 0 <= value <= 1)", "value < 0 or value > 1)"),
+        "tests/ledger/test_effects.py::test_wrong_input_is_named_before_anything_is_dispatched",
+        "tests/ledger/test_approvals.py::test_a_policy_that_cannot_work_is_refused_when_it_is_made",
+    ),
     row(
         "ledger: SQLite tells of an entry that is not what it was taken for",
         edit(
