@@ -191,7 +191,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.postgresql:
         with Ledger(options.postgresql) as ledger:
-            if ledger.entries():
+            if ledger.entries(limit=1):
                 parser.error("--postgresql: an empty database is needed, this one holds entries")
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as directory:

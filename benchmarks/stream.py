@@ -2,7 +2,7 @@
 
 A stream is observed once and its span, events and samples are noted. Then three are read in turns: the bare SDK's, the
 bare SDK's followed by the same span, events and samples made with OpenTelemetry alone, and an observed one. The second
-is the floor of whatever says as much of a stream. Medians of CPU time of this process.
+is what saying as much of a stream costs by itself. Medians of CPU time of this process.
 
     python benchmarks/stream.py [--rounds N] [--json]
 """
@@ -107,18 +107,18 @@ def microseconds(reads: list[Read], rounds: int) -> list[list[float]]:
 
 
 def measure(api: str, rounds: int) -> dict[str, float]:
-    """Medians in µs per stream, and how much the floor consists of."""
+    """Medians in µs per stream, and how much is said of one."""
     span, samples = said_of_one(api)
     bare, say = read(api, None), alone(span, samples)
 
-    def floor() -> None:
+    def bare_and_said() -> None:
         bare()
         say()
 
     observed = read(api, Gauge(tracer_provider=TracerProvider(), meter_provider=MeterProvider()))
     gc.collect()
     gc.freeze()
-    rows = microseconds([read(api, None), floor, observed], rounds)
+    rows = microseconds([bare, bare_and_said, observed], rounds)
     return {
         "bare": round(statistics.median(row[0] for row in rows)),
         "added by OpenTelemetry alone": round(statistics.median(row[1] - row[0] for row in rows)),

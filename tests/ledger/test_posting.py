@@ -356,6 +356,20 @@ CASES: dict[str, tuple[Callable[[Ledger], object], Supposed, bool]] = {
 }
 
 
+def posted(ledger: Ledger, door: GroupCommit, changes: dict[str, Changes]) -> list[str]:
+    """Post all at once by one door; those of whom it was not so."""
+    mistaken = []
+
+    def write(key: str) -> None:
+        try:
+            ledger._database.post(changes[key])
+        except Mistaken:
+            mistaken.append(key)
+
+    at_once(door, write, list(changes))
+    return mistaken
+
+
 @pytest.mark.parametrize("company", [0, 3])
 @pytest.mark.parametrize(("before", "supposed", "so"), CASES.values(), ids=CASES.keys())
 def test_a_start_is_written_only_where_all_is_so(ledger, one_door, before, supposed, so, company):
@@ -366,15 +380,7 @@ def test_a_start_is_written_only_where_all_is_so(ledger, one_door, before, suppo
     changes = {entry.key: Changes([entry], supposed=Supposed(StreamRow(entry.key, 1), starts=True)) for entry in others}
     line = {"at_ns": 1, "what": "x", "key": "k", "attempt": 1, "stream_ref": "s", "actor": None, "detail": None}
     changes["k"] = Changes([STARTED], noted=[line], supposed=supposed)
-    mistaken = []
-
-    def write(key: str) -> None:
-        try:
-            ledger._database.post(changes[key])
-        except Mistaken:
-            mistaken.append(key)
-
-    at_once(one_door, write, list(changes))
+    mistaken = posted(ledger, one_door, changes)
     assert mistaken == ([] if so else ["k"])
     assert len(ledger.entries()) == rows_before + company + so
     assert len(ledger.history(key="k")) == so
@@ -387,15 +393,7 @@ def test_what_is_begun_at_once_by_two_that_know_different_answers_is_begun_by_on
         "a": Changes([entries[0]], supposed=Supposed(NAMELESS, starts=True, by_call=True)),
         "b": Changes([entries[1]], supposed=Supposed(ROW, starts=True, by_call=True)),
     }
-    mistaken = []
-
-    def write(key: str) -> None:
-        try:
-            ledger._database.post(changes[key])
-        except Mistaken:
-            mistaken.append(key)
-
-    at_once(one_door, write, ["a", "b"])
+    mistaken = posted(ledger, one_door, changes)
     (stream,) = ledger.streams()
     assert mistaken == (["b"] if stream.response_id is None else ["a"])
 

@@ -951,14 +951,17 @@ REPETITION = (
     ),
 )
 
-WRITING = "tests/ledger/test_writing.py::"
-WRITTEN_WITHOUT_LOOKING = (
+DECLARED = (
     row(
         "ledger: a confidence that is none is named",
         edit("ledger/policy.py", "not 0 <= value <= 1)", "value < 0 or value > 1)"),
         "tests/ledger/test_effects.py::test_wrong_input_is_named_before_anything_is_dispatched",
         "tests/ledger/test_approvals.py::test_a_policy_that_cannot_work_is_refused_when_it_is_made",
     ),
+)
+
+WRITING = "tests/ledger/test_writing.py::"
+WRITTEN_WITHOUT_LOOKING = (
     row(
         "ledger: SQLite tells of an entry that is not what it was taken for",
         edit(
@@ -1106,6 +1109,7 @@ TABLE = (
     *PROPERTIES,
     *OTHER_SOFTWARE,
     *REPETITION,
+    *DECLARED,
     *WRITTEN_WITHOUT_LOOKING,
     *OF_STREAMS,
 )

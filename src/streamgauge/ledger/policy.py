@@ -31,7 +31,7 @@ def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
 def check_duration(name: str, value: object) -> None:
     """Refuse what is no time that may pass."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise EffectInputError(name, value, "a number of seconds above 0")
+        raise EffectInputError(name, value, "a finite number of seconds above 0")
 
 
 def check_confidence(name: str, value: object) -> None:

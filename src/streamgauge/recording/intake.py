@@ -20,7 +20,7 @@ chunk carries.
 
 BLOCKED_NS = 1_000_000
 """A read that waited less than this was served from a buffer: the time before it was the consumer's, not the
-provider's.
+provider's. No setting takes a shorter silence for a stall.
 """
 
 BATCH = 64
@@ -126,15 +126,17 @@ class Intake(ABC):
         text, timeline = "".join(pieces), self.timeline
         self.wait_ns += sum(arrivals) - sum(asked)
         widest, first, last = max(map(sub, arrivals, asked)), arrivals[0], arrivals[-1]
-        fits = widest <= BLOCKED_NS and count <= timeline.room
-        rows = None if fits else ([*map(len, pieces)], arrivals[:], self._gaps(asked, arrivals))
+        gaps: list[int] = []
+        if widest > BLOCKED_NS or count > timeline.room:
+            gaps, arrivals = self._gaps(asked, arrivals), arrivals[:]
+            widest = max(gaps)
         self._asked, self._now = asked[-1], last
         # emptied first: who is told of a loop may ask what was counted, and what is settled counts elsewhere
         del self.pieces[:], self.asked_at[:count], self.arrived_at[:count]
-        if rows is None:
+        if widest <= self._allowed and count <= timeline.room:
             timeline.add(count, len(text), first, last, widest)
         else:
-            widest = self._row_by_row(*rows)
+            self._row_by_row([*map(len, pieces)], arrivals, gaps)
         if widest > self.gap_max:
             self.gap_max = widest
         self._text += len(text)
@@ -150,14 +152,13 @@ class Intake(ABC):
         before = zip(waits, arrivals, [self._now, *arrivals[:-1]], strict=True)
         return [now - since if wait > BLOCKED_NS else wait for wait, now, since in before]
 
-    def _row_by_row(self, sizes: list[int], arrivals: list[int], gaps: list[int]) -> int:
-        begin, widest = 0, max(gaps)
-        for end in [at for at, gap in enumerate(gaps) if gap > self._allowed] if widest > self._allowed else ():
+    def _row_by_row(self, sizes: list[int], arrivals: list[int], gaps: list[int]) -> None:
+        begin = 0
+        for end in [at for at, gap in enumerate(gaps) if gap > self._allowed]:
             self.timeline.extend(sizes[begin:end], arrivals[begin:end], gaps[begin:end])
             self.timeline.pin(arrivals[end], sizes[end], gaps[end], self._stalled(gaps[end], arrivals[end]))
             begin = end + 1
         self.timeline.extend(sizes[begin:], arrivals[begin:], gaps[begin:])
-        return widest
 
     @abstractmethod
     def _read_on(self, pieces: list[str], text: str) -> None:

@@ -5,8 +5,8 @@ each time the rows run out, so that the counts still add up to the number of chu
 its kind, a phase change, a tool-call boundary, the end of a stall, the terminal marker) keeps a row of its own as
 long as a third of the budget lasts.
 
-Rows between two pinned chunks form a `Run`, kept as machine integers, so that halving a run costs a few
-microseconds."""
+Rows between two pinned chunks form a `Run`, kept as machine integers, so that halving a run costs some
+tens of microseconds."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -112,7 +112,7 @@ class Timeline:
         stride, run = self.stride, self._run or self._open_run(self.chunks)
         rows = len(sizes) // stride
         characters = map(sum, zip(*[iter(sizes)] * stride, strict=True))
-        widest = map(max, zip(*[iter(gaps)] * stride, strict=True)) if stride > 1 else gaps
+        widest = map(max, zip(*[iter(gaps)] * stride, strict=True))
         firsts, lasts = times[::stride], times[stride - 1 :: stride]
         run.rows += b"".join(map(ROW.pack, repeat(stride, rows), characters, firsts, lasts, widest))
         self.chunks += len(sizes)
