@@ -35,6 +35,7 @@ class Tap:
         """The chunks of `source`, each seen on its way; `last_words` is called when it has ended or failed."""
         recorder, clock = self.recorder, self._clock
         look, pieces, asked_at, arrived_at = recorder.look, recorder.pieces, recorder.asked_at, recorder.arrived_at
+        room = 0
         asked_at.append(clock())
         try:
             for chunk in source:
@@ -44,12 +45,10 @@ class Tap:
                         piece = look(chunk, recorder)
                     except Exception:
                         piece = recorder.unreadable()
-                    if piece and recorder.plain and type(piece) is str:
+                    if piece and len(pieces) < room:
                         pieces.append(piece)
-                        if len(pieces) >= recorder.full:
-                            recorder.settle()
                     else:
-                        recorder.single(chunk, piece)
+                        room = recorder.account(chunk, piece)
                 except Exception as error:
                     self._broken(error)
                 yield chunk
@@ -73,6 +72,7 @@ class Tap:
         """The chunks of `source`, each seen on its way; `last_words` is called when it has ended or failed."""
         recorder, clock = self.recorder, self._clock
         look, pieces, asked_at, arrived_at = recorder.look, recorder.pieces, recorder.asked_at, recorder.arrived_at
+        room = 0
         asked_at.append(clock())
         try:
             async for chunk in source:
@@ -82,12 +82,10 @@ class Tap:
                         piece = look(chunk, recorder)
                     except Exception:
                         piece = recorder.unreadable()
-                    if piece and recorder.plain and type(piece) is str:
+                    if piece and len(pieces) < room:
                         pieces.append(piece)
-                        if len(pieces) >= recorder.full:
-                            recorder.settle()
                     else:
-                        recorder.single(chunk, piece)
+                        room = recorder.account(chunk, piece)
                 except Exception as error:
                     self._broken(error)
                 yield chunk

@@ -50,7 +50,7 @@ HOOKS: dict[str, tuple[Any, str, bool]] = {
     "the answer opens": (Recorder, "opened", True),
     "the close is hooked": (streamgauge.gauge.observation, "when_closed", True),
     "the stream is tapped": (streamgauge.gauge.observation.Observation, "wrap", False),
-    "a chunk is fed": (Recorder, "single", False),
+    "a chunk is fed": (Recorder, "account", False),
     "text is settled": (Recorder, "settle", False),
     "text is read": (Recorder, "text", True),
     "text is looked at for loops": (streamgauge.gauge.wiring, "LoopDetector", True),
@@ -185,7 +185,7 @@ def test_log_line_of_an_error_of_ours_is_said_once_per_place(
     clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with watching() as watch, monkeypatch.context() as patch, caplog.at_level(logging.WARNING, "streamgauge"):
-        patch.setattr(Recorder, "single", fails)
+        patch.setattr(Recorder, "account", fails)
         for _ in range(3):
             run(exhaust, Trial(SURFACES[0], clients["openai"]))
         assert len([record for record in caplog.records if record.name == "streamgauge"]) == 1

@@ -243,6 +243,12 @@ EXIT_PATHS = (
         f"{HELD}test_stream_left_unread_is_abandoned_after_the_idle_limit_and_continued_as_a_linked_one",
     ),
     row(
+        "exit paths: what reads on a stream that was given up finds no room in its books",
+        edit("recording/intake.py", "        self.pieces.extend(_NO_ROOM)", "        pass"),
+        f"{HELD}test_stream_left_unread_is_abandoned_after_the_idle_limit_and_continued_as_a_linked_one",
+        f"{HELD}test_end_marker_of_a_stream_that_is_read_on_reaches_the_half_that_goes_on",
+    ),
+    row(
         "exit paths: what goes on is linked to what was given up",
         edit("gauge/wiring.py", '        self.guard.call("remember", self._remember, observation, report)\n', ""),
         f"{HELD}test_stream_left_unread_is_abandoned_after_the_idle_limit_and_continued_as_a_linked_one",
@@ -725,6 +731,20 @@ PROPERTIES = (
             "        self._text += min(len(text), 20)\n",
         ),
         f"{RECORDER}test_batched_text_is_told_as_if_each_chunk_had_been_settled_alone",
+    ),
+    row(
+        "properties: what is no text among text is told from it",
+        edit(
+            "recording/intake.py",
+            "        except TypeError:  # gateways",
+            "        except ZeroDivisionError:  # gateways",
+        ),
+        f"{RECORDER}test_text_that_is_no_text_is_unrecognised_and_stops_nothing",
+    ),
+    row(
+        "properties: who waits at another recorder's tap still waits when text is settled",
+        edit("recording/intake.py", "max(asked[-1], self._asked), last, last", "asked[-1], last, last"),
+        f"{HELD}test_stream_whose_reader_waits_is_never_given_up_before_or_after_it_was_continued",
     ),
     row(
         "properties: a stall inside a batch is one",

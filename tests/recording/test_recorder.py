@@ -203,5 +203,8 @@ def test_text_that_is_no_text_is_unrecognised_and_stops_nothing(strange: Any) ->
     made = recorder()
     made.look = lambda chunk, _sink: chunk
     now = fed(made, [("plain", 1, 0), (strange, 1, 0), (" text", 1, 0), (" again", 1, 0), (strange, 1, 0)])
+    assert (made.chunks, made.text_characters) == (5, 16)
     record = made.seal(End(EndCause.EXHAUSTED), now)
     assert (record.chunks, record.unrecognised, record.characters.text) == (5, 2, 16)
+    assert sum(row.characters for row in record.timeline) == 16
+    assert record.last_content_ns == record.first_any_ns + 3  # type: ignore[operator] # " again" came third after it

@@ -26,6 +26,8 @@ provider's. No setting takes a shorter silence for a stall.
 BATCH = 64
 """Most pieces of plain text that are held before they are read."""
 
+_NO_ROOM = ("",) * BATCH
+
 Heir = Callable[[Any, int, int], None]
 """Takes over whole chunks, with the moments when each was asked for and arrived."""
 
@@ -33,9 +35,10 @@ Heir = Callable[[Any, int, int], None]
 class Intake(ABC):
     """Takes chunks in; what they mean to the books is told by whoever extends it.
 
-    For each chunk the tap appends to `asked_at` and `arrived_at`, and asks `look` for its piece. While the stream is
-    `plain`, text and nothing but text goes to `pieces`, and to `settle` when these are `full`; everything else to
-    `single`. The three lists stay the same ones, and other threads may read them at any time.
+    For each chunk the tap appends to `asked_at` and `arrived_at`, and asks `look` for its piece. Text and nothing but
+    text goes to `pieces` while there is room for it, everything else to `account`, which says how much room there is
+    from then on. So the tap touches nothing of the books for most chunks. The three lists stay the same ones, and other
+    threads may read them at any time.
     """
 
     __slots__ = (
@@ -48,7 +51,6 @@ class Intake(ABC):
         "_text",
         "arrived_at",
         "asked_at",
-        "full",
         "gap_max",
         "look",
         "pieces",
@@ -60,7 +62,6 @@ class Intake(ABC):
     def __init__(self, look: Reader, timeline: Timeline, now: int, stall_limit: int) -> None:
         self.look = look
         self.plain = False
-        self.full = BATCH
         self.pieces: list[str] = []
         # as many as there are pieces, and those of the chunk at hand or of the one that is waited for
         self.asked_at: list[int] = []
@@ -90,6 +91,12 @@ class Intake(ABC):
     def divert(self, heir: Heir) -> None:
         """Let `heir` have every further chunk; the books are about to be closed."""
         self._heir, self.plain = heir, False
+        self.pieces.extend(_NO_ROOM)  # whoever reads on has been told how much there was
+
+    def held(self) -> list[str]:
+        """The pieces of plain text that are not accounted for yet."""
+        pieces = self.pieces[:]
+        return pieces if self._heir is None else [*filter(None, pieces)]
 
     def take(self, chunk: Any, asked: int, now: int) -> None:
         """Account for a chunk that was diverted from another recorder."""
@@ -99,56 +106,70 @@ class Intake(ABC):
             piece = self.look(chunk, self)
         except Exception:
             piece = self.unreadable()
-        self.single(chunk, piece)
+        self.account(chunk, piece)
 
-    def single(self, chunk: Any, piece: str | None) -> None:
-        """Account for the chunk at hand, which is not just more of the same text."""
-        if self.pieces:
-            self.settle()
+    def account(self, chunk: Any, piece: str | None) -> int:
+        """Account for the chunk at hand, which is more than text, or has no room; how many pieces may be held now."""
+        if piece and self.plain:
+            self.pieces.append(piece)
+            if len(self.pieces) >= self._batch():
+                self.settle()
+            return self._batch() - 1
         asked, now = self.asked_at.pop(), self.arrived_at.pop()
-        since, self._asked, self._now = self._now, asked, now
         if self._heir is not None:
             self._heir(chunk, asked, now)
-            return
+            return 0
+        if self.pieces:
+            self.settle()
+        self._single(piece, asked, now)
+        return self._batch() - 1 if self.plain else 0
+
+    def _batch(self) -> int:
+        # a batch ends where a long row does
+        return BATCH if self.timeline.stride < BATCH else min(BATCH, self.timeline.room)
+
+    def _single(self, piece: str | None, asked: int, now: int) -> None:
+        since, self._asked, self._now = self._now, asked, now
         self.wait_ns += now - asked
         gap = now - (since if now - asked > BLOCKED_NS else asked)
         self._tell(piece, gap, self._stalled(gap, now) if gap > self._allowed else 0)
 
     def settle(self) -> None:
         """Account for all text that is held, and let go of it."""
-        pieces = self.pieces[:]
-        count = len(pieces)
-        if not count:
+        pieces = self.held()
+        if not pieces:
             return
-        asked, arrivals = self.asked_at, self.arrived_at
-        if len(asked) > count:
-            asked, arrivals = asked[:count], arrivals[:count]
-        text, timeline = "".join(pieces), self.timeline
-        self.wait_ns += sum(arrivals) - sum(asked)
-        widest, first, last = max(map(sub, arrivals, asked)), arrivals[0], arrivals[-1]
-        gaps: list[int] = []
-        if widest > BLOCKED_NS or count > timeline.room:
-            gaps, arrivals = self._gaps(asked, arrivals), arrivals[:]
-            widest = max(gaps)
-        self._asked, self._now = asked[-1], last
+        asked, arrivals = self.asked_at[: len(pieces)], self.arrived_at[: len(pieces)]
         # emptied first: who is told of a loop may ask what was counted, and what is settled counts elsewhere
-        del self.pieces[:], self.asked_at[:count], self.arrived_at[:count]
-        if widest <= self._allowed and count <= timeline.room:
-            timeline.add(count, len(text), first, last, widest)
+        self.pieces[:] = () if self._heir is None else _NO_ROOM
+        del self.asked_at[: len(pieces)], self.arrived_at[: len(pieces)]
+        try:
+            text = "".join(pieces)
+        except TypeError:  # gateways give lists and numbers, too
+            for each in zip(pieces, asked, arrivals, strict=True):
+                self._single(*each)
+        else:
+            self._settled(pieces, text, asked, arrivals)
+
+    def _settled(self, pieces: list[str], text: str, asked: list[int], arrivals: list[int]) -> None:
+        gaps, count, last = [*map(sub, arrivals, asked)], len(pieces), arrivals[-1]
+        self.wait_ns += sum(gaps)
+        widest = max(gaps)
+        if widest > BLOCKED_NS:
+            gaps = self._gaps(gaps, arrivals)
+            widest = max(gaps)
+        self._asked, self._now, self._last = max(asked[-1], self._asked), last, last
+        if widest <= self._allowed and count <= self.timeline.room:
+            self.timeline.add(count, len(text), arrivals[0], last, widest)
         else:
             self._row_by_row([*map(len, pieces)], arrivals, gaps)
         if widest > self.gap_max:
             self.gap_max = widest
         self._text += len(text)
         self._content_chunks += count
-        self._last = last
-        self.full = BATCH if timeline.stride < BATCH else min(BATCH, timeline.room)
         self._read_on(pieces, text)
 
-    def _gaps(self, asked: list[int], arrivals: list[int]) -> list[int]:
-        waits = [*map(sub, arrivals, asked)]
-        if max(waits) <= BLOCKED_NS:
-            return waits
+    def _gaps(self, waits: list[int], arrivals: list[int]) -> list[int]:
         before = zip(waits, arrivals, [self._now, *arrivals[:-1]], strict=True)
         return [now - since if wait > BLOCKED_NS else wait for wait, now, since in before]
 

@@ -358,7 +358,7 @@ class Recorder(Intake):
     @property
     def chunks(self) -> int:
         """Chunks so far."""
-        return self.timeline.chunks + len(self.pieces)
+        return self.timeline.chunks + len(self.held())
 
     def tool_call_ids(self) -> frozenset[str]:
         """Ids of the tool calls seen so far."""
@@ -367,7 +367,7 @@ class Recorder(Intake):
     @property
     def text_characters(self) -> int:
         """Characters of visible text so far."""
-        return self._text + sum(map(len, self.pieces[:]))
+        return self._text + sum(len(piece) for piece in self.held() if isinstance(piece, str))
 
     # the end
 
