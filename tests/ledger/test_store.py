@@ -226,11 +226,20 @@ def test_a_writer_that_is_interrupted_while_it_waits_wants_nothing_and_holds_nob
     door, waiting = crowded._database._commits, threading.main_thread().ident
     assert waiting is not None
     first = threading.Thread(target=run, args=(crowded, "first"))
+    raised = threading.Event()
+
+    def handle(_number: int, _frame: object) -> None:
+        if not raised.is_set():
+            raised.set()
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGUSR1, handle)
 
     def interrupt() -> None:
         while len(door._queue) < 2:
             threading.Event().wait(0.001)
-        signal.pthread_kill(waiting, signal.SIGINT)
+        while not raised.wait(0.05):  # a signal that comes just before the thread blocks does not wake it
+            signal.pthread_kill(waiting, signal.SIGUSR1)
 
     interrupter = threading.Thread(target=interrupt)
     door._door.acquire()
@@ -243,8 +252,9 @@ def test_a_writer_that_is_interrupted_while_it_waits_wants_nothing_and_holds_nob
             run(crowded, "interrupted")
     finally:
         door._door.release()
+        interrupter.join()
+        signal.signal(signal.SIGUSR1, before)
     first.join()
-    interrupter.join()
     run(crowded, "next")
     assert states(crowded) == {"first": "committed", "next": "committed"}
     assert (door._led, door._queue) == (False, [])

@@ -10,7 +10,7 @@ from streamgauge.ledger import EffectState
 from streamgauge.ledger.entry import Entry
 from streamgauge.ledger.errors import Mistaken
 from streamgauge.ledger.ledger import Ledger
-from streamgauge.ledger.writing import Changes
+from streamgauge.ledger.writing import Changes, joined
 
 STARTED = Entry("k", 1, "send", "external_message", EffectState.STARTED, "hash", "mine", 1, 2)
 NOTE = {"at_ns": 1, "what": "x", "key": "k", "attempt": 1, "stream_ref": None, "actor": None, "detail": None}
@@ -78,6 +78,33 @@ def test_only_what_changes_is_written(opened: Ledger, write: Callable[[Ledger, C
         STARTED.evolve(state=EffectState.COMMITTED, committed_ns=3, result={"a": [1, None]}, reason="r", lease_ns=9)
     ]
     assert [line["what"] for line in opened.history()] == ["x"]
+
+
+@pytest.mark.parametrize("changes", WRONG.values(), ids=WRONG.keys())
+def test_nothing_is_written_of_several_of_which_one_is_not_what_it_was_taken_for(
+    opened: Ledger, changes: Changes
+) -> None:
+    fresh = [STARTED.evolve(key=f"n{n}") for n in range(3)]
+    with pytest.raises(Mistaken):
+        inside(opened, joined([Changes(added=fresh, noted=[note(entry) for entry in fresh]), changes]))
+    assert opened.entries() == [STARTED]
+    assert opened.history() == []
+
+
+def test_several_that_move_differently_and_lines_about_none_are_written_in_one_transaction(opened: Ledger) -> None:
+    fresh = [STARTED.evolve(key=f"n{n}") for n in range(3)]
+    inside(opened, Changes(added=fresh, noted=[note(entry) for entry in fresh]))
+    lost, other = fresh[0].evolve(state=EffectState.UNKNOWN, reason="lost"), STARTED.evolve(key="new")
+    both = Changes(moved=[(fresh[0], lost), *committed(fresh[1], committed_ns=3).moved], added=[other], noted=[NOTE])
+    inside(opened, both)
+    inside(opened, Changes(noted=[NOTE | {"what": "y", "key": None, "attempt": None}]))
+    expected = [STARTED, lost, fresh[1].evolve(state=EffectState.COMMITTED, committed_ns=3), fresh[2], other]
+    assert sorted(opened.entries(), key=key_of) == sorted(expected, key=key_of)
+    assert [line["what"] for line in opened.history()] == ["x"] * 4 + ["y"]
+
+
+def key_of(entry: Entry) -> str:
+    return entry.key
 
 
 def test_whose_changes_are_wrong_is_told_so_and_those_who_shared_the_commit_are_not(opened: Ledger) -> None:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from streamgauge.ledger import verdict
 from streamgauge.ledger.entry import Entry, Reconciliation, StreamRow, ToolCall
 from streamgauge.ledger.facts import EffectMoved, Fact, Reconciled
+from streamgauge.ledger.posting import write_on_postgresql
 from streamgauge.ledger.prepared import Prepared, entry_from, stream_from
 from streamgauge.ledger.states import EffectState, Step, advance
 from streamgauge.ledger.tables import (
@@ -27,7 +28,7 @@ from streamgauge.ledger.tables import (
     streams,
     tool_calls,
 )
-from streamgauge.ledger.writing import Changes, apply
+from streamgauge.ledger.writing import Changes, write_on_sqlite
 
 _IS_ENTRY = (effects.c.key == sa.bindparam("of_key")) & (effects.c.attempt == sa.bindparam("of_attempt"))
 
@@ -190,7 +191,8 @@ class Journal:
         """Write what was collected; raises `Mistaken` where an entry is not what it was taken for."""
         changes = self.changes()
         if changes:
-            apply(self.connection, changes)
+            write = write_on_sqlite if self.connection.dialect.name == "sqlite" else write_on_postgresql
+            write(self.connection.connection.driver_connection, changes)
             self._new, self._changed, self._notes = {}, {}, []
 
     def changes(self) -> Changes:

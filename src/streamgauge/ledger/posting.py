@@ -1,5 +1,5 @@
-"""Changes that were made without looking, of many who know nothing of each other, in one round trip to PostgreSQL, and
-in one transaction.
+"""How changes get into PostgreSQL: those of many who know nothing of each other, and did not look, in one round trip
+and one transaction; those of a transaction that goes on by the same statements.
 
 Comes in: for each of them one entry that is new or moves, the lines of the history about it, and what it took the row
 of its stream for. Goes out: rows, and whose changes were not written, because something was not what it was taken for.
@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from streamgauge.ledger.errors import Mistaken
 from streamgauge.ledger.tables import effects, history, streams
 from streamgauge.ledger.verdict import UNDECIDED
 from streamgauge.ledger.writing import Changes, Row, changed, row_of
@@ -40,6 +41,30 @@ def post_on_postgresql(cursor: Any, several: Sequence[Changes]) -> list[int]:
                 done = set(cursor.fetchall())
                 refused += [place for place in places if _identity(several[place]) not in done]
     return refused
+
+
+def write_on_postgresql(driver: Any, changes: Changes) -> None:
+    """Write all of it, in the transaction that goes on; raises `Mistaken` where an entry is there already, or is not
+    what it was known as.
+    """
+    each = _apart(changes)
+    try:
+        with driver.cursor() as cursor:
+            if post_on_postgresql(cursor, each):
+                raise Mistaken
+            if changes.noted and len(each) != 1:
+                cursor.execute(_NOTE, {"noted": json.dumps(changes.noted)})
+    except Exception as error:
+        if getattr(error, "sqlstate", None) == _DIVISION_BY_ZERO:
+            raise Mistaken from error
+        raise
+
+
+def _apart(changes: Changes) -> list[Changes]:
+    """Those of each entry; the lines of the history go along if there is only one."""
+    if len(changes.added) + len(changes.moved) == 1:
+        return [changes]
+    return [Changes([entry]) for entry in changes.added] + [Changes(moved=[both]) for both in changes.moved]
 
 
 def _by_change(several: Sequence[Changes]) -> dict[Names, list[int]]:
@@ -192,7 +217,7 @@ def _statement(supposed: str | None, written: Mapping[str, str], lines: str | No
     if supposed is not None:
         parts["reopened"] = _REOPENED
     if lines is not None:
-        parts["noted"] = f"INSERT INTO {history.name} ({', '.join(_LINE)}) SELECT {', '.join(_LINE)} FROM {lines}"
+        parts["noted"] = _NOTED.format(lines=lines)
     return f"WITH {', '.join(f'{name} AS ({sql})' for name, sql in parts.items())} SELECT {_WHO} FROM done"
 
 
@@ -212,6 +237,9 @@ _SUPPOSED = {
     "other_key": "TEXT",
 }
 _WHO = "key, attempt, token"
+_NOTED = f"INSERT INTO {history.name} ({', '.join(_LINE)}) SELECT {', '.join(_LINE)} FROM {{lines}}"
+_NOTE = _NOTED.format(lines=f"json_to_recordset(%(noted)s) AS row({_typed(_LINE)})")
+_DIVISION_BY_ZERO = "22012"
 
 _UNDECIDED = ", ".join(sorted(f"'{outcome or ''}'" for outcome in UNDECIDED))
 _LOOKED_AT = {
@@ -269,7 +297,8 @@ _MET = f"""
     ON CONFLICT (key, attempt) DO UPDATE SET {{values}}
     WHERE known.state = %(of_state)s AND known.token = excluded.token
     RETURNING known.xmax, known.key, known.attempt, known.token"""
-"""An insert that meets the entry it is for, as in `writing`: an update joined to JSON may be planned as a scan."""
+"""An insert that meets the entry it is for, which is what `xmax` says: an update joined to JSON may be planned as a
+scan of the whole table, and its plan is kept."""
 
 _MOVED_TOGETHER = f"SELECT {_WHO} FROM met WHERE 1 / (xmax <> 0)::int = 1"
 """Who meets no entry spoils it for all, for then nothing may stay."""

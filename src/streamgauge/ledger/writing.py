@@ -1,20 +1,16 @@
-"""How changes of effects and lines of the history get into the database: many at a time, in as few statements as it can
-take.
+"""What changes of effects and lines of the history are, and how they get into SQLite: many at a time, in as few
+statements as it can take (`posting` has PostgreSQL).
 
 Comes in: plain records, as one transaction or many collected them. Goes out: rows, or `Mistaken`. What waits for an
 effect to be on disk waits for this, twice per effect; SQLAlchemy's own executions cost several times as much.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
-from operator import itemgetter
 from typing import Any
-
-import sqlalchemy as sa
 
 from streamgauge.ledger.entry import Entry, StreamRow
 from streamgauge.ledger.errors import Mistaken
@@ -67,12 +63,6 @@ def joined(several: Iterable[Changes]) -> Changes:
     return Changes(list(chain(*added)), list(chain(*moved)), list(chain(*noted)))
 
 
-def apply(connection: sa.Connection, changes: Changes) -> None:
-    """Write all of it; raises `Mistaken` where an entry is there already, or is not what it was known as."""
-    write = write_on_sqlite if connection.dialect.name == "sqlite" else write_on_postgresql
-    write(connection.connection.driver_connection, changes)
-
-
 def row_of(entry: Entry) -> Row:
     """The columns of an entry that say something: in both databases an empty one costs as much as a full one."""
     return {name: value for name, value in vars(entry).items() if value is not None}
@@ -84,11 +74,10 @@ def changed(known: Entry, entry: Entry) -> Row:
     return {name: value for name, value in vars(entry).items() if value is not before[name]} or {"state": entry.state}
 
 
-# SQLite: rows with the same columns go down in one call of the driver
-
-
 def write_on_sqlite(driver: Any, changes: Changes) -> None:
-    """`apply`, through the driver's own connection."""
+    """Write all of it, through the driver's own connection; raises `Mistaken` where an entry is there already, or is
+    not what it was known as.
+    """
     for names, rows in _by_columns([row_of(entry) for entry in changes.added]):
         _run(driver, _insert(names), rows)
     for names, rows in _by_columns([_moved(*both) for both in changes.moved]):
@@ -97,6 +86,7 @@ def write_on_sqlite(driver: Any, changes: Changes) -> None:
 
 
 def _by_columns(rows: list[Row]) -> Iterable[tuple[tuple[str, ...], list[tuple[Any, ...]]]]:
+    """Rows with the same columns go down in one call of the driver."""
     groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
     for row in rows:
         _make_plain(row)
@@ -146,68 +136,3 @@ def _update(names: tuple[str, ...]) -> str:
 
 _NOTED = [column.name for column in history.columns if column.name != "id"]
 _NOTE = f"INSERT INTO {history.name} ({', '.join(_NOTED)}) VALUES ({', '.join('?' * len(_NOTED))})"  # noqa: S608
-
-
-# PostgreSQL: everything goes down as JSON in one statement, which is one round trip and is planned once per connection
-
-
-def write_on_postgresql(driver: Any, changes: Changes) -> None:
-    """`apply`, through the driver's own connection."""
-    statements = list(_statements(changes))
-    try:
-        with driver.transaction() if len(statements) > 1 else nullcontext():
-            for sql, values in statements:
-                driver.execute(sql, values)
-    except Exception as error:
-        if getattr(error, "sqlstate", None) == _DIVISION_BY_ZERO:
-            raise Mistaken from error
-        raise
-
-
-def _statements(changes: Changes) -> Iterator[tuple[str, Row]]:
-    """One; more, which is rare, if entries are known in different states, or different columns of them change."""
-    added, noted = [row_of(entry) for entry in changes.added], changes.noted
-    for (state, *names), moved in _by_change(changes.moved).items() or [(("",), [])]:
-        values = {"added": _json(added), "moved": _json(moved), "state": state, "noted": json.dumps(noted)}
-        yield _statement(tuple(names)), values | {"rows": len(added) + len(moved)}
-        added, noted = [], []
-
-
-def _by_change(moved: list[tuple[Entry, Entry]]) -> dict[tuple[str, ...], list[Row]]:
-    groups: dict[tuple[str, ...], list[Row]] = {}
-    for known, entry in moved:
-        groups.setdefault((str(known.state), *changed(known, entry)), []).append(row_of(entry))
-    return groups
-
-
-def _json(rows: list[Row]) -> str:
-    """In the order of the keys: two processes that want the same ones wait for each other, never in a circle."""
-    return json.dumps(sorted(rows, key=itemgetter("key")))
-
-
-@lru_cache(maxsize=256)
-def _statement(names: tuple[str, ...]) -> str:
-    """Writes all, and `names` of what is moved; the wrong number of rows is an error, for then nothing may stay."""
-    parts, done = [_ADDED, _LINES], "(SELECT count(*) FROM added)"
-    if names:
-        parts.append(_MOVED.format(changes=", ".join(f"{name} = excluded.{name}" for name in names)))
-        done += " + (SELECT count(*) FROM moved WHERE xmax <> 0)"
-    return f"WITH {', '.join(parts)} SELECT 1 / ({done} = %(rows)s)::int"
-
-
-_DIVISION_BY_ZERO = "22012"
-_ADDED = f"""added AS (
-    INSERT INTO {effects.name} SELECT * FROM json_populate_recordset(NULL::{effects.name}, %(added)s)
-    ON CONFLICT DO NOTHING RETURNING 1
-)"""  # noqa: S608
-_MOVED = f"""moved AS (
-    INSERT INTO {effects.name} AS known SELECT * FROM json_populate_recordset(NULL::{effects.name}, %(moved)s)
-    ON CONFLICT (key, attempt) DO UPDATE SET {{changes}}
-    WHERE known.state = %(state)s AND known.token = excluded.token RETURNING known.xmax
-)"""  # noqa: S608
-"""An insert that meets the entry it is for, which is what `xmax` says: an update joined to JSON may be planned as a
-scan of the whole table, and its plan is kept."""
-_LINES = f"""noted AS (
-    INSERT INTO {history.name} ({", ".join(_NOTED)})
-    SELECT {", ".join(_NOTED)} FROM json_populate_recordset(NULL::{history.name}, %(noted)s)
-)"""  # noqa: S608
