@@ -32,6 +32,7 @@ from tests.pipeline.tools import (
 
 import streamgauge
 from streamgauge import names, slo
+from streamgauge.ledger import EffectState, Ledger
 from streamgauge.ledger.current import VARIABLE as LEDGER_URL
 from streamgauge.settings import PREFIX
 
@@ -217,6 +218,20 @@ def test_the_agent_leaves_effects_and_reconciliations_of_several_kinds(tmp_path)
         )
 
 
+def test_the_agent_that_is_told_to_end_reconciles_what_it_did(tmp_path):
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    agent = [sys.executable, str(STACK / "demo" / "agent.py"), "0", "0"]
+    with (
+        Process(agent, tmp_path, {"STREAMGAUGE_LEDGER_URL": url, "OTEL_SDK_DISABLED": "true"}) as running,
+        Ledger(url) as ledger,
+    ):
+        eventually(ledger.entries, lambda entries: len(entries) > 12)
+        running.process.terminate()
+        assert running.process.wait(30) == 0, running.log.read_text()
+        done = [entry for entry in ledger.entries() if entry.state is EffectState.COMMITTED]
+        assert {entry.stream_ref for entry in done} <= {record["stream"] for record in ledger.reconciliations()}
+
+
 def left_by_the_agent(text: str) -> Counter[str]:
     """Reconciliations by verdict, and bookings of which nobody knows whether they happened."""
     told = re.findall(r'streamgauge_reconciliations_total{.*verdict="(\w+)"} (\d+)', text)
@@ -241,6 +256,8 @@ def test_the_inbox_prints_a_line_for_each_alert(tmp_path):
             assert answer.status == 204
         line = "pager    firing   StreamErrorBudgetBurn chat/stream-availability: 5% of chat streams"
         eventually(inbox.log.read_text, lambda text: line in text)
+        inbox.process.terminate()
+        assert inbox.process.wait(10) == 0
 
 
 def test_without_containers_the_demo_fills_a_prometheus_on_the_shipped_configuration(tmp_path):

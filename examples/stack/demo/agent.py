@@ -18,6 +18,7 @@ from openai import OpenAI
 
 import streamgauge
 from streamgauge.demo import Provider
+from streamgauge.demo.ending import interrupted_by_sigterm
 
 QUESTION: Any = [{"role": "user", "content": "A train to where the sun shines, please."}]
 TOOLS: Any = [{"type": "function", "function": {"name": "book_train", "parameters": {"type": "object"}}}]
@@ -57,6 +58,8 @@ def main(turns: Iterable[int], pause: float) -> None:
     ledger = streamgauge.ledger.use_ledger()
     ledger.probe("book_train", lambda _entry: random.random() < 0.5)
     with (
+        contextlib.suppress(KeyboardInterrupt),
+        interrupted_by_sigterm(),
         Provider(defaults={"gap_ms": 20}) as provider,
         OpenAI(base_url=provider.base_url("tools"), api_key="-") as client,
     ):

@@ -1,6 +1,7 @@
 """Where alerts arrive in the example stack: takes Alertmanager's webhooks and prints a line for each alert."""
 
 import json
+import signal
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -21,6 +22,7 @@ class Inbox(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # the first process of a container ignores it otherwise
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 8080
     with HTTPServer(("127.0.0.1", port), Inbox) as server:
         print(f"waiting for alerts on port {server.server_port}", flush=True)
