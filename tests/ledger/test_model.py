@@ -52,6 +52,8 @@ class Model:
         self.state: dict[str, str] = {}
         self.args: dict[str, int] = {}
         self.stream: dict[str, str | None] = {}
+        self.left: dict[tuple[str | None, str], str] = {}
+        """What became of the last attempt in a stream, where a later one was made elsewhere."""
         self.asked_at: dict[str, float] = {}
         self.happened: dict[str, int] = {}
         self.outcome: dict[str, str | None] = {}
@@ -62,8 +64,21 @@ class Model:
         waiting = self.state.get(key) in ("awaiting_approval", "approved")
         return waiting and self.now >= self.asked_at[key] + EXPIRES
 
+    def attempt(self, key: str, stream: str | None) -> None:
+        """The next attempt is made in `stream`."""
+        if self.stream.get(key, stream) != stream:
+            self.left[self.stream[key], key] = self.state[key]
+        self.left.pop((stream, key), None)
+        self.stream[key] = stream
+
+    def states_in(self, stream: str) -> list[str]:
+        """The states of the last attempts at every key in a stream."""
+        return [state for key, state in self.state.items() if self.stream[key] == stream] + [
+            state for (place, _), state in self.left.items() if place == stream
+        ]
+
     def verdict(self, stream: str) -> str:
-        states = [state for key, state in self.state.items() if self.stream[key] == stream and state != "denied"]
+        states = [state for state in self.states_in(stream) if state != "denied"]
         stopped = stream in self.stopped
         if "unknown" in states:
             return "unknown"
@@ -187,7 +202,8 @@ class Books(RuleBasedStateMachine):
             return StreamStopped if fenced else None
         if fenced and state == "never_started":
             return StreamStopped
-        model.args[key], model.stream[key] = args, stream
+        model.args[key] = args
+        model.attempt(key, stream)
         if stream is not None:
             model.outcome.setdefault(stream, None)
         model.state[key] = "never_started" if fenced else "awaiting_approval" if confirm else "started"
@@ -299,12 +315,8 @@ class Books(RuleBasedStateMachine):
     def _check_records(self) -> None:
         records = {record["stream"]: record for record in self.ledger.reconciliations()}
         for stream, outcome in self.model.outcome.items():
-            open_ = [
-                k
-                for k, s in self.model.state.items()
-                if self.model.stream[k] == stream and s in ("started", "awaiting_approval", "approved")
-            ]
-            if outcome is not None and not open_ and stream in self.model.stream.values():
+            states = self.model.states_in(stream)
+            if outcome is not None and states and not {"started", "awaiting_approval", "approved"} & {*states}:
                 assert records[stream]["settled"]
                 assert records[stream]["verdict"] == self.model.verdict(stream), (stream, self.model.state)
 

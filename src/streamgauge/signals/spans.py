@@ -188,21 +188,17 @@ def _moments(report: StreamReport) -> Iterator[tuple[str, dict[str, Any], int]]:
 def _chunks(report: StreamReport) -> Iterator[tuple[str, dict[str, Any], int]]:
     origin = report.started_unix_ns
     for row in report.timeline:
-        values = (row.index, row.count, row.characters, row.first_s, row.last_s, row.gap_max_s)
-        attributes: dict[str, Any] = dict(zip(_CHUNK, values, strict=True))
+        attributes: dict[str, Any] = {
+            names.CHUNK_INDEX: row.index,
+            names.CHUNK_COUNT: row.count,
+            names.CHUNK_CHARACTERS: row.characters,
+            names.CHUNK_FIRST_OFFSET: row.first_s,
+            names.CHUNK_LAST_OFFSET: row.last_s,
+            names.CHUNK_GAP_MAX: row.gap_max_s,
+        }
         if row.marks:
             attributes[names.CHUNK_MARK] = tuple(mark.value for mark in row.marks)
         yield names.EVENT_CHUNK, attributes, origin + round(row.first_s * 1e9)
-
-
-_CHUNK = (
-    names.CHUNK_INDEX,
-    names.CHUNK_COUNT,
-    names.CHUNK_CHARACTERS,
-    names.CHUNK_FIRST_OFFSET,
-    names.CHUNK_LAST_OFFSET,
-    names.CHUNK_GAP_MAX,
-)
 
 
 def _at(report: StreamReport, offset_s: float) -> int:
