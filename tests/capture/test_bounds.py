@@ -71,9 +71,11 @@ def begun(watch: Watch) -> Any:
     return observation
 
 
-def held(watch: Watch, counts: tuple[int, ...], kind: str = "text") -> list[int]:
+def held(
+    watch: Watch, counts: tuple[int, ...], kind: str = "text", source: Iterator[ChatCompletionChunk] | None = None
+) -> list[int]:
     """Bytes that one open stream holds after each of these numbers of chunks."""
-    source = chunks(counts[-1] + 1, KINDS[kind])
+    source = source or chunks(counts[-1] + 1, KINDS[kind])
     next(source)
     gc.collect()
     used: list[int] = []
@@ -105,6 +107,19 @@ def test_open_stream_holds_as_much_after_100000_chunks_as_after_1000_and_at_most
     assert few <= 32 * KIB
     assert max(many) <= min(32 * KIB, few + 4 * KIB)  # rows come and go
     assert max(held(gauge, tuple(range(2_000, 2_000 + BATCH, BATCH // 4)), kind)) <= 32 * KIB
+
+
+@pytest.mark.parametrize("size", [1, 5, 25, 100, 400, 1_600])
+def test_open_stream_holds_at_most_32_kib_however_long_its_pieces_are(gauge: Watch, size: int) -> None:
+    chance = random.Random(1)
+
+    def source() -> Iterator[ChatCompletionChunk]:
+        while True:
+            yield chunk_of("".join(chance.choices("abcdefghij   ", k=size)))
+
+    moments = tuple(range(1_000, 1_000 + BATCH, 7))
+    held(gauge, (300,), source=source())  # what is made once for all streams
+    assert max(held(gauge, moments, source=source())) <= 32 * KIB
 
 
 @pytest.mark.parametrize("surface", PLAIN, ids=str)  # the SDKs' own helpers go round in circles

@@ -561,6 +561,11 @@ LIMITS = (
         f"{BOUNDS}test_open_stream_holds_as_much_after_100000_chunks_as_after_1000_and_at_most_32_kib",
     ),
     row(
+        "bounds: the longer the pieces, the fewer are held",
+        edit("recording/intake.py", "min(BATCH, HELD * count // (characters or 1)) or 1", "BATCH"),
+        f"{BOUNDS}test_open_stream_holds_at_most_32_kib_however_long_its_pieces_are",
+    ),
+    row(
         "bounds: a stream that was given up is let go of when it is cancelled after all",
         edit(
             "gauge/observation.py",

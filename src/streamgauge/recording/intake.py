@@ -26,6 +26,9 @@ provider's. No setting takes a shorter silence for a stall.
 BATCH = 64
 """Most pieces of plain text that are held before they are read."""
 
+HELD = 2048
+"""Most characters of plain text that are held before they are read, if pieces go on being as long as the last ones."""
+
 _NO_ROOM = ("",) * BATCH
 
 Heir = Callable[[Any, int, int], None]
@@ -45,6 +48,7 @@ class Intake(ABC):
         "_allowed",
         "_asked",
         "_content_chunks",
+        "_fit",
         "_heir",
         "_last",
         "_now",
@@ -69,6 +73,7 @@ class Intake(ABC):
         self.timeline = timeline
         self._allowed = stall_limit
         self._heir: Heir | None = None
+        self._fit = BATCH
         self._asked = self._now = now
         self.wait_ns = self.gap_max = self._text = self._content_chunks = self._last = 0
 
@@ -126,7 +131,11 @@ class Intake(ABC):
 
     def _batch(self) -> int:
         # a batch ends where a long row does
-        return BATCH if self.timeline.stride < BATCH else min(BATCH, self.timeline.room)
+        return self._fit if self.timeline.stride < BATCH else min(self._fit, self.timeline.room)
+
+    def _expect(self, count: int, characters: int) -> None:
+        """The next pieces will be as long as these were."""
+        self._fit = min(BATCH, HELD * count // (characters or 1)) or 1
 
     def _single(self, piece: str | None, asked: int, now: int) -> None:
         since, self._asked, self._now = self._now, asked, now
@@ -167,6 +176,7 @@ class Intake(ABC):
             self.gap_max = widest
         self._text += len(text)
         self._content_chunks += count
+        self._expect(count, len(text))
         self._read_on(pieces, text)
 
     def _gaps(self, waits: list[int], arrivals: list[int]) -> list[int]:

@@ -240,6 +240,7 @@ class Recorder(Intake):
                 self._marks |= _FIRST_TEXT
         self._text += len(piece)
         self._content(len(piece))
+        self._expect(1, len(piece))
         self._read_on([piece], piece)
 
     def _content(self, size: int) -> None:
