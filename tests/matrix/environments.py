@@ -100,8 +100,16 @@ def make(environment: Environment) -> Path:
             shutil.rmtree(place, ignore_errors=True)
             _fill(place, environment)
             (place / "made").touch()
-        (next(place.glob("lib/python*/site-packages")) / "streamgauge.pth").write_text(f"{ROOT / 'src'}\n")
+        _point(next(place.glob("lib/python*/site-packages")) / "streamgauge.pth", f"{ROOT / 'src'}\n")
     return place / "bin" / "python"
+
+
+def _point(file: Path, to: str) -> None:
+    """A job that starts meanwhile must find the whole line."""
+    if not file.exists() or file.read_text() != to:
+        new = file.with_suffix(".new")
+        new.write_text(to)
+        new.replace(file)
 
 
 def _fill(place: Path, environment: Environment) -> None:

@@ -3,8 +3,8 @@
 In: per chunk two moments (when the consumer came back for more, when the chunk arrived) and its piece of plain text,
 which the tap's loops append here themselves. Out: that text and its rows of the timeline in batches, and single chunks
 that are more than that. This is the hot path: between two chunks of a real stream the SDK's work empties the
-processor's caches, and what a chunk costs is how much of ours has to be fetched again. So a chunk touches two lists and
-its reader, and all arithmetic waits until it pays."""
+processor's caches, and what a chunk costs is how much of ours has to be fetched again. So a chunk touches three lists
+and its reader, and all arithmetic waits until it pays."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
