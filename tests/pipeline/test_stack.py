@@ -229,6 +229,7 @@ def test_the_agent_that_is_told_to_end_reconciles_what_it_did(tmp_path):
         running.process.terminate()
         assert running.process.wait(30) == 0, running.log.read_text()
         done = [entry for entry in ledger.entries() if entry.state is EffectState.COMMITTED]
+        assert done
         assert {entry.stream_ref for entry in done} <= {record["stream"] for record in ledger.reconciliations()}
 
 
