@@ -228,9 +228,12 @@ def test_the_agent_that_is_told_to_end_reconciles_what_it_did(tmp_path):
         eventually(ledger.entries, lambda entries: len(entries) > 12)
         running.process.terminate()
         assert running.process.wait(30) == 0, running.log.read_text()
-        done = [entry for entry in ledger.entries() if entry.state is EffectState.COMMITTED]
-        assert done
-        assert {entry.stream_ref for entry in done} <= {record["stream"] for record in ledger.reconciliations()}
+        entries = ledger.entries()
+        # told amid a tool, or a booking is still looked for
+        open_ = {entry.stream_ref for entry in entries if not entry.settled}
+        done = {entry.stream_ref for entry in entries if entry.state == EffectState.COMMITTED} - open_
+        assert len(done) > 3
+        assert done <= {record["stream"] for record in ledger.reconciliations()}
 
 
 def left_by_the_agent(text: str) -> Counter[str]:

@@ -36,8 +36,13 @@ def run_tool(call: Any, number: int) -> None:
 
 
 def turn(client: OpenAI, number: int) -> None:
-    """One answer with tool calls; a call is complete, and runs, when the next one begins or the stream ends."""
-    stream = client.chat.completions.create(model="demo-tools", messages=QUESTION, tools=TOOLS, stream=True)
+    """One answer with tool calls; it is closed, and its end told, also where the agent is told to end."""
+    with client.chat.completions.create(model="demo-tools", messages=QUESTION, tools=TOOLS, stream=True) as stream:
+        run_tools(stream, number)
+
+
+def run_tools(stream: Any, number: int) -> None:
+    """A call is complete, and runs, when the next one begins or the stream ends."""
     pending = None
     for chunk in stream:
         for call in (chunk.choices[0].delta.tool_calls or ()) if chunk.choices else ():
